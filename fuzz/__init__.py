@@ -1,0 +1,1 @@
+"""How it is run and judged: containment, properties, engines, findings, reports, command line."""

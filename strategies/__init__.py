@@ -1,0 +1,1 @@
+"""What is generated: Hypothesis strategies and their case mutators."""
