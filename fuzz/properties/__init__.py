@@ -1,0 +1,1 @@
+"""Relations that must hold, each a short function registered with a stable code."""
