@@ -1,0 +1,39 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# One thread for torch: the models are tiny, and forked workers must not inherit a thread pool.
+export OMP_NUM_THREADS = 1
+
+.PHONY: help install run test lint test-slow clean
+
+help:
+	@echo "make run        a 60-second campaign on the reference executor"
+	@echo "make test       lint, types, layers and the test suite"
+	@echo "make test-slow  the tests marked slow"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,transformers,server,langgraph]'
+	touch $(STAMP)
+
+run: install
+	$(BIN)/inferfuzz run --time 60s
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/pytest -m "not slow" -n 2
+
+test-slow: install
+	$(BIN)/pytest -m slow --timeout 1800
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
