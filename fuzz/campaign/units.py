@@ -1,0 +1,35 @@
+"""From what the user names to the units of a campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fuzz.campaign.plan import Unit
+from targets import registry
+from targets.contract import Target
+from targets.devices import check_device
+from targets.errors import unknown
+
+DEFAULT_TARGETS = ("reference", "reference-hash")
+
+
+def units_of(targets: Sequence[str], devices: Sequence[str], dtypes: Sequence[str]) -> tuple[Unit, ...]:
+    """Each target on each device and in each number format.
+
+    Without devices every device a target offers is used, without number formats each target's first. Raises
+    `UsageError` for a name that is unknown or a library that is missing, before anything runs.
+    """
+    made: list[Unit] = []
+    for name in targets or DEFAULT_TARGETS:
+        target = registry.find(name)
+        offered = target.devices()
+        chosen = [check_device(device, offered, target.name) for device in devices] or list(offered)
+        formats = [_check_dtype(dtype, target) for dtype in dtypes] or [target.dtypes[0]]
+        made += [Unit(target=name, device=device, dtype=dtype) for device in chosen for dtype in formats]
+    return tuple(dict.fromkeys(made))
+
+
+def _check_dtype(dtype: str, target: Target) -> str:
+    if dtype not in target.dtypes:
+        raise unknown("dtype", dtype, target.dtypes, f"These are the number formats of target {target.name!r}.")
+    return dtype

@@ -1,0 +1,84 @@
+"""`inferfuzz run`: a campaign from the command line."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import click
+
+from fuzz import configuration
+
+
+@click.command("run")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option("--device", "devices", multiple=True, help="Device as PyTorch names it; repeatable. Default: all found.")
+@click.option("--dtype", "dtypes", multiple=True, help="Number format; repeatable. Default: the target's first.")
+@click.option("--time", "duration", metavar="60s", help="Time budget: 90, 60s, 10m, 1h30m.")
+@click.option("--cases", type=click.IntRange(min=1), help="Stop each job after this many cases, if sooner.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Parallel jobs. Default: one a core.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the random decisions. Default: a new one.")
+@click.option("--property", "codes", multiple=True, metavar="CODE", help="Judge by this property only; repeatable.")
+@click.option("--engine", type=click.Choice(["auto", "guided", "atheris", "hypothesis"]), help="How cases are chosen.")
+@click.option("--deadline", type=float, metavar="SECONDS", help="Seconds a call may take before it counts as hung.")
+@click.option("--folder", metavar="PATH", help="Where corpus and findings are kept. Default: .inferfuzz")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="Form of the summary.")
+def command(
+    targets: tuple[str, ...],
+    devices: tuple[str, ...],
+    dtypes: tuple[str, ...],
+    duration: str | None,
+    cases: int | None,
+    jobs: int | None,
+    seed: int | None,
+    codes: tuple[str, ...],
+    engine: str | None,
+    deadline: float | None,
+    folder: str | None,
+    style: str,
+) -> int:
+    """Fuzz TARGETs for a time and report findings.
+
+    A TARGET is a name (`inferfuzz targets`), module:attribute, or the URL of a server. Without one, the reference
+    executor is fuzzed on every device found. Findings are kept, de-duplicated, confirmed and shrunk as they come; the
+    corpus carries over to the next run. Ctrl-C ends the campaign cleanly, with its summary.
+    """
+    from rich.console import Console
+
+    from fuzz.campaign.plan import CampaignPlan, seconds_of
+    from fuzz.campaign.runner import run_campaign
+    from fuzz.campaign.units import units_of
+    from fuzz.properties.registry import find
+    from fuzz.reports.progress import ProgressView
+    from fuzz.reports.summary import summarise
+
+    defaults = configuration.load()
+    chosen = codes and tuple(find(code).code for code in codes)
+    plan = CampaignPlan(
+        units=units_of(targets or defaults.targets, devices or defaults.devices, dtypes or defaults.dtypes),
+        seconds=seconds_of(duration or defaults.time),
+        jobs=jobs or defaults.jobs or _cores(),
+        seed=secrets.randbelow(2**32) if seed is None else seed,
+        engine=engine or defaults.engine,
+        codes=chosen or None,
+        executions=cases,
+        folder=folder or defaults.folder,
+        deadline=deadline or defaults.deadline,
+        memory=defaults.memory << 20 or None,
+    )
+    with ProgressView(Console(stderr=True)) as view:
+        state = run_campaign(plan, view)
+    summary = summarise(state)
+    if style == "json":
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(summary), indent=1))
+    else:
+        from fuzz.reports.terminal import show_summary
+
+        show_summary(summary, Console())
+    return summary.exit_code
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

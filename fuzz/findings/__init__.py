@@ -1,0 +1,1 @@
+"""Findings: de-duplicated, confirmed by replay, shrunk, stored, and replayable."""

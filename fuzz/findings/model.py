@@ -1,0 +1,64 @@
+"""What a finding holds."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fuzz.contain.outcome import Outcome
+from fuzz.properties.model import Violation
+
+FORMAT = 1
+"""Findings written by a newer format are refused, not guessed at."""
+
+
+class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often the case failed in the same way when run again in fresh workers."""
+
+    attempts: int
+    repeated: int
+
+    @property
+    def flaky(self) -> bool:
+        """Whether any repetition did not show the failure."""
+        return self.repeated < self.attempts
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A violation or bad outcome: de-duplicated, confirmed by replay, shrunk, replayable."""
+
+    format: int = FORMAT
+    id: str
+    """Twelve hexadecimal digits of the target and the signature: the same bug keeps its id between campaigns."""
+    title: str
+    signature: str
+    """Property and kind of breach (`P13/tokens-differ`), or fate and place (`crashed/SIGSEGV/blocks.py:free`)."""
+    also: tuple[str, ...] = ()
+    """Other signatures that the same shrunk case shows; failures with these are the same finding."""
+    target: str
+    device: str
+    dtype: str
+    codes: tuple[str, ...]
+    """Properties that the replay judges by."""
+    case: msgspec.Raw
+    """The shrunk case as JSON."""
+    original: msgspec.Raw
+    """The case as the engine found it."""
+    outcome: Outcome
+    violations: tuple[Violation, ...] = ()
+    confirmation: Confirmation
+    shrink_steps: int = 0
+    """Simplifications that kept the failure."""
+    engine: str = ""
+    seed: int = 0
+    executions: int = 0
+    """Cases run before the first failure."""
+    seconds: float = 0.0
+    """From the start of the engine to the first failure."""
+    duplicates: int = 0
+    """Further failing cases that were counted as this finding."""
+    versions: dict[str, str] = {}
+
+    @property
+    def replay(self) -> str:
+        """The command that replays it."""
+        return f"inferfuzz replay {self.id}"
