@@ -1,0 +1,184 @@
+"""Sampling parameters inside the documented domain: edge values, ordinary values, and combinations from real bugs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from strategies.edge_values import SAMPLING, Combination, evaluate
+from strategies.source import Source, drawn
+from strategies.space import Space, geometry_of, total_ceiling
+from strategies.tokens import draw_token
+from targets.contract import Bound, SamplingParams
+from targets.domain import FLOAT_FIELDS, INTEGER_FIELDS, NEUTRAL, within
+
+OPTION_COUNTS = (0, 0, 0, 1, 1, 1, 2, 2, 3, 5)
+TOKEN_COUNTS = (1, 2, 3, 4, 5, 6, 8, 12)
+SIMILAR_TOKENS = 24
+"""Ordinary upper end of max_tokens; only boundary values lie above."""
+
+WIDEST = 10.0
+"""Ordinary floats are drawn up to here where the domain has no upper bound."""
+
+
+def sampling_params(space: Space) -> st.SearchStrategy[SamplingParams]:
+    """Sampling parameters that are valid behind a one-token prompt."""
+
+    def sampling(source: Source) -> SamplingParams:
+        room = total_ceiling(geometry_of(space, {})) - 1
+        return draw_sampling(source, space, min(room, SIMILAR_TOKENS))
+
+    return drawn(sampling)
+
+
+def reproducible(sampling: SamplingParams) -> bool:
+    """Whether the completion depends on the request alone: greedy, or drawn with a seed."""
+    return sampling.temperature == 0 or sampling.seed is not None
+
+
+def draw_sampling(source: Source, space: Space, room: int) -> SamplingParams:
+    """Valid parameters; `room` is how many tokens may be generated. About one in fifty is not reproducible."""
+    options: dict[str, Any] = {}
+    if "max_tokens" in space.domain.supported:
+        options["max_tokens"] = draw_max_tokens(source, space, room)
+    options |= draw_temperature(source, space)
+    if source.boolean(0.1):
+        options |= fill(source.choice(SAMPLING.combination), space)
+    elif space.option_fields:
+        for _ in range(source.choice(OPTION_COUNTS)):
+            name = source.choice(space.option_fields)
+            options[name] = draw_option(source, space, name)
+    return fitted(SamplingParams(**options), space, room)
+
+
+def draw_temperature(source: Source, space: Space) -> dict[str, Any]:
+    """Greedy half of the time; otherwise a temperature with a seed, and rarely without."""
+    if "temperature" not in space.domain.supported:
+        return draw_seed(source, space)
+    if source.boolean(0.45) or not within(0.0, bound_of(space, "temperature"), integer=False):
+        chosen = {"temperature": draw_number(source, space, "temperature")}
+        return chosen | draw_seed(source, space)
+    return {"temperature": 0.0}
+
+
+def draw_seed(source: Source, space: Space) -> dict[str, Any]:
+    """A seed, unless the target takes none or (rarely) on purpose."""
+    if "seed" not in space.domain.supported or source.boolean(0.04):
+        return {}
+    return {"seed": draw_number(source, space, "seed")}
+
+
+def draw_max_tokens(source: Source, space: Space, room: int) -> int:
+    """Mostly a few tokens; one in twelve fills the room exactly or almost."""
+    wanted = source.choice(TOKEN_COUNTS)
+    if source.boolean(0.08):
+        wanted = room - source.integer(0, 1)
+    elif source.boolean(0.03) and space.option_edges["max_tokens"]:
+        wanted = int(source.choice(space.option_edges["max_tokens"]))
+    return max(1, min(wanted, room))
+
+
+def draw_option(source: Source, space: Space, name: str) -> Any:
+    """A value in the domain for one field of `SamplingParams`, apart from limits that depend on other fields."""
+    match name:
+        case "logit_bias":
+            return draw_bias(source, space)
+        case "stop":
+            return draw_stop(source, space)
+        case "stop_token_ids":
+            count = min(source.choice((1, 1, 2, 4, 16, 64)), space.limits.vocab_size)
+            return tuple(draw_token(source, space) for _ in range(count))
+        case "include_stop" | "ignore_eos":
+            return source.boolean()
+        case _:
+            return draw_number(source, space, name)
+
+
+def draw_number(source: Source, space: Space, name: str) -> float:
+    """A number in the domain of a field: an edge value of the dictionary, or an ordinary one."""
+    edges = space.option_edges.get(name, ())
+    if edges and source.boolean(0.6):
+        return source.choice(edges)
+    bound = bound_of(space, name)
+    low = bound.minimum if bound.minimum is not None else -WIDEST
+    if name in FLOAT_FIELDS:
+        high = min(bound.maximum if bound.maximum is not None else WIDEST, WIDEST)
+        value = round(source.number(low, high), 3)
+        return value if value > low or not bound.above else high
+    high = min(bound.maximum if bound.maximum is not None else 40, 40, _cap(space, name))
+    return source.integer(int(low), max(int(low), int(high)))
+
+
+def draw_bias(source: Source, space: Space) -> dict[int, float]:
+    """One to four biased tokens, rarely every token of a small vocabulary by the same number."""
+    vocabulary = space.limits.vocab_size
+    values = space.option_edges["logit_bias"] or (0.0,)
+    if vocabulary <= space.domain.max_logit_bias and source.boolean(0.05):
+        return dict.fromkeys(range(vocabulary), source.choice(values))
+    count = min(source.integer(1, 4), space.domain.max_logit_bias)
+    return {draw_token(source, space): source.choice(values) for _ in range(count)}
+
+
+def draw_stop(source: Source, space: Space) -> tuple[str, ...]:
+    """One to three stop strings from the dictionary, rarely as many as the domain allows."""
+    most = space.domain.max_stop
+    count = most if source.boolean(0.05) else min(source.integer(1, 3), most)
+    return tuple(source.choice(space.stop_texts) for _ in range(count))
+
+
+def fill(combination: Combination, space: Space) -> dict[str, Any]:
+    """The options of a combination with roles resolved; what the target does not support or allow is left out."""
+    limits, domain = space.limits, space.domain
+    end = limits.eos_token_ids[0] if limits.eos_token_ids else 0
+    filled: dict[str, Any] = {}
+    for name, value in combination.options.items():
+        if name not in domain.supported:
+            continue
+        if name == "stop_token_ids":
+            ids = (end if entry == "eos" else evaluate(entry, {"V": limits.vocab_size}) for entry in value)
+            filled[name] = tuple(entry or 0 for entry in ids)
+        elif name == "logit_bias":
+            filled[name] = (
+                dict.fromkeys((end,), value["eos"]) if within(value["eos"], bound_of(space, name), False) else {}
+            )
+        elif isinstance(value, bool) or within(value, bound_of(space, name), name in INTEGER_FIELDS):
+            filled[name] = value
+    return filled
+
+
+def fitted(sampling: SamplingParams, space: Space, room: int) -> SamplingParams:
+    """The parameters with everything that depends on another field or on the room put right."""
+    changes: dict[str, Any] = {}
+    longest = sampling.max_tokens
+    if longest > room:
+        longest = changes["max_tokens"] = room
+    if sampling.min_tokens > longest:
+        changes["min_tokens"] = longest
+    if sampling.n > 1 and (sampling.temperature == 0 or space.limits.max_samples < sampling.n):
+        changes["n"] = 1 if sampling.temperature == 0 else space.limits.max_samples
+    most = space.limits.max_logprobs
+    if sampling.logprobs is not None and sampling.logprobs > most:
+        changes["logprobs"] = most
+    if sampling.prompt_logprobs is not None and sampling.prompt_logprobs > most:
+        changes["prompt_logprobs"] = most
+    return msgspec.structs.replace(sampling, **changes) if changes else sampling
+
+
+def bound_of(space: Space, name: str) -> Bound:
+    """The documented interval of a number; unbounded if the domain names none."""
+    return space.domain.bounds.get(name, Bound())
+
+
+def is_neutral(sampling: SamplingParams, name: str) -> bool:
+    """Whether a field has its neutral default."""
+    return bool(getattr(sampling, name) == getattr(NEUTRAL, name))
+
+
+def _cap(space: Space, name: str) -> int:
+    if name in ("logprobs", "prompt_logprobs"):
+        return space.limits.max_logprobs
+    if name == "n":
+        return space.limits.max_samples
+    return 40
