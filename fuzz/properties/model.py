@@ -11,7 +11,7 @@ import msgspec
 
 from targets.contract import KnobValue, TargetKind
 
-Evidence = KnobValue | None | list[int] | list[float] | list[str]
+Evidence = KnobValue | None | list[KnobValue | None]
 
 
 class Cost(enum.StrEnum):

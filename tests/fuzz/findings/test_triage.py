@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from fuzz.contain.outcome import Fate, Outcome
+from fuzz.engines.model import Case, Trial
+from fuzz.findings.triage import CONFIRMATIONS, FLAKY_ATTEMPTS, Context, Triage
+from fuzz.properties.model import Verdict, Violation
+
+CONTEXT = Context(target="t", device="cpu", dtype="float32", engine="guided", seed=1, versions={})
+
+
+class Numbers(msgspec.Struct, frozen=True, tag="numbers"):
+    """A case that shrinks by dropping numbers."""
+
+    values: tuple[int, ...]
+
+
+def simplify(case: Case) -> Iterator[Case]:
+    assert isinstance(case, Numbers)
+    for position in range(len(case.values)):
+        yield Numbers(case.values[:position] + case.values[position + 1 :])
+
+
+class FakeBench:
+    """Judges numbers by a function from values to signatures; counts fresh workers."""
+
+    def __init__(self, rule: Callable[[tuple[int, ...]], tuple[str, ...]]) -> None:
+        self.rule = rule
+        self.renewed = 0
+
+    def judge(self, case: Case, codes: tuple[str, ...] | None) -> Trial:
+        assert isinstance(case, Numbers)
+        shown = [item.split("/") for item in self.rule(case.values)]
+        violations = tuple(
+            Violation(code=code, slug=slug, message=f"{code} broke")
+            for code, slug in shown
+            if codes is None or code in codes
+        )
+        return Trial(case, Outcome(fate=Fate.COMPLETED, reply=b""), Verdict(violations=violations), codes)
+
+    def renew(self) -> None:
+        self.renewed += 1
+
+
+def triage_of(rule: Callable[[tuple[int, ...]], tuple[str, ...]]) -> tuple[Triage, FakeBench]:
+    bench = FakeBench(rule)
+    decode: Callable[[bytes], Case] = lambda data: msgspec.json.decode(data, type=Numbers)  # noqa: E731
+    return Triage(bench, simplify, decode, CONTEXT), bench
+
+
+def take(triage: Triage, bench: FakeBench, *values: int) -> str | None:
+    finding = triage.take(bench.judge(Numbers(values), None), executions=1, seconds=0.0, until=time.monotonic() + 5)
+    return finding.id if finding else None
+
+
+def test_a_failure_is_shrunk_to_what_it_needs() -> None:
+    triage, bench = triage_of(lambda values: ("P1/seven",) if 7 in values else ())
+    take(triage, bench, 1, 7, 2, 3)
+    (finding,) = triage.findings.values()
+    assert msgspec.json.decode(finding.case)["values"] == [7]
+    assert msgspec.json.decode(finding.original)["values"] == [1, 7, 2, 3]
+    assert finding.shrink_steps == 3
+
+
+def test_a_second_failure_of_the_same_kind_is_a_duplicate() -> None:
+    triage, bench = triage_of(lambda values: ("P1/seven",) if 7 in values else ())
+    take(triage, bench, 7)
+    assert take(triage, bench, 1, 7) is None
+    assert [finding.duplicates for finding in triage.findings.values()] == [1]
+
+
+def test_violations_that_the_shrunk_case_shows_together_are_one_finding() -> None:
+    triage, bench = triage_of(lambda values: ("P1/seven", "P2/seven") if 7 in values else ())
+    take(triage, bench, 7, 1)
+    (finding,) = triage.findings.values()
+    assert finding.also == ("P2/seven",)
+    assert take(triage, bench, 7, 2) is None
+
+
+def test_a_new_kind_joins_the_finding_whose_kind_its_shrunk_case_shows_too() -> None:
+    def rule(values: tuple[int, ...]) -> tuple[str, ...]:
+        shown = ("P1/seven",) if 7 in values else ()
+        return (*shown, "P2/pair") if 7 in values and 8 in values else shown
+
+    triage, bench = triage_of(rule)
+    first = take(triage, bench, 7)
+    assert take(triage, bench, 7, 8) == first
+    assert len(triage.findings) == 1
+
+
+def test_failures_that_never_meet_are_two_findings() -> None:
+    def rule(values: tuple[int, ...]) -> tuple[str, ...]:
+        return ("P1/seven",) * (7 in values) + ("P2/eight",) * (8 in values)
+
+    triage, bench = triage_of(rule)
+    assert take(triage, bench, 7) != take(triage, bench, 8)
+    assert len(triage.findings) == 2
+
+
+def test_a_failure_is_confirmed_in_fresh_workers() -> None:
+    triage, bench = triage_of(lambda values: ("P1/seven",) if 7 in values else ())
+    take(triage, bench, 7)
+    (finding,) = triage.findings.values()
+    assert finding.confirmation.attempts == finding.confirmation.repeated == CONFIRMATIONS
+    assert bench.renewed >= CONFIRMATIONS
+
+
+def test_a_failure_that_does_not_repeat_is_kept_apart_with_its_rate() -> None:
+    turns = iter([True, False, True] + [False] * 20)
+    triage, bench = triage_of(lambda _values: ("P1/luck",) if next(turns) else ())
+    take(triage, bench, 1, 2)
+    (finding,) = triage.findings.values()
+    assert finding.confirmation.flaky
+    assert (finding.confirmation.repeated, finding.confirmation.attempts) == (1, FLAKY_ATTEMPTS)
+    assert msgspec.json.decode(finding.case)["values"] == [1, 2]
+
+
+def test_a_crash_is_shrunk_like_a_violation() -> None:
+    class Crashing(FakeBench):
+        def judge(self, case: Case, codes: tuple[str, ...] | None) -> Trial:
+            assert isinstance(case, Numbers)
+            fate = Fate.CRASHED if 7 in case.values else Fate.COMPLETED
+            return Trial(case, Outcome(fate=fate, signal=11 if fate is Fate.CRASHED else None), None, codes)
+
+    bench = Crashing(lambda _values: ())
+    triage = Triage(bench, simplify, lambda _data: Numbers(()), CONTEXT)
+    take(triage, bench, 1, 7, 3)
+    (finding,) = triage.findings.values()
+    assert finding.signature == "crashed/SIGSEGV"
+    assert msgspec.json.decode(finding.case)["values"] == [7]
