@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from fuzz.contain import system
 
+_OWN_FRAMES = re.compile(r'^  File "[^"]*/fuzz/contain/worker\.py", line \d+ in _serve\n(?:  .*\n)*', re.MULTILINE)
+_OWN_FRAMES_IN_PY_SPY = re.compile(r"^ +_serve \([^)]*worker\.py:\d+\)\n(?:  .*\n)*", re.MULTILINE)
 _DUMP_SECONDS = 0.25
 _QUIET_SECONDS = 0.002
 _PY_SPY_SECONDS = 5.0
@@ -19,7 +22,13 @@ _PY_SPY_SECONDS = 5.0
 
 def read_dump(crash_fd: int) -> str:
     """What faulthandler has written so far."""
-    return os.pread(crash_fd, os.fstat(crash_fd).st_size, 0).decode(errors="backslashreplace")
+    return _dump(crash_fd, 0, os.fstat(crash_fd).st_size)
+
+
+def _dump(crash_fd: int, start: int, end: int) -> str:
+    text = os.pread(crash_fd, end - start, start).decode(errors="backslashreplace")
+    # Below the call come the worker's own frames and those of the zygote that it is a fork of.
+    return _OWN_FRAMES.sub("", text)
 
 
 def of_stuck(pid: int, crash_fd: int) -> tuple[str, tuple[str, ...]]:
@@ -50,7 +59,7 @@ def _ask(pid: int, crash_fd: int) -> str:
         time.sleep(_QUIET_SECONDS)
         now = os.fstat(crash_fd).st_size
         if now > before and now == size:
-            return os.pread(crash_fd, now - before, before).decode(errors="backslashreplace")
+            return _dump(crash_fd, before, now)
         size = now
     return ""
 
@@ -69,4 +78,4 @@ def _py_spy(pid: int, reason: str) -> tuple[str, tuple[str, ...]]:
     if shown.returncode != 0:
         lines = shown.stderr.strip().splitlines() or [f"exit code {shown.returncode}"]
         return "", (f"no stack: {reason}; py-spy failed: {lines[-1]}",)
-    return shown.stdout, ()
+    return _OWN_FRAMES_IN_PY_SPY.sub("", shown.stdout), ()

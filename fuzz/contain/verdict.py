@@ -74,7 +74,9 @@ def _text(error: BaseException) -> str:
 
 def _stack(error: BaseException) -> str:
     try:
-        text = "".join(traceback.format_exception(error))
+        # The outermost frame is the worker's own.
+        inner = error.__traceback__.tb_next if error.__traceback__ else None
+        text = "".join(traceback.format_exception(type(error), error, inner or error.__traceback__))
     except BaseException as second:  # noqa: BLE001 - see above; memory may be short as well
         return f"(its traceback cannot be had: {type_name(second)})"
     return text if len(text) <= _STACK_LIMIT else text[: _STACK_LIMIT // 2] + "\n...\n" + text[-_STACK_LIMIT // 2 :]
