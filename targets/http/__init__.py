@@ -1,0 +1,1 @@
+"""Inference servers as targets: exchanges as plain data, a raw client, dialects, server processes."""
