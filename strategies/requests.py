@@ -42,14 +42,14 @@ def draw_request(source: Source, setting: Setting, name: str, earlier: tuple[Req
         return swapped(source, setting, name, model)
     prompt = derive(source, setting, model.prompt)
     if source.boolean(0.4):
-        sampling = fitted(model.sampling, setting.space, room_behind(setting, prompt))
+        sampling = fitted(model.sampling, setting.space, room_behind(setting, len(prompt)))
         return msgspec.structs.replace(model, id=name, prompt=prompt, sampling=sampling)
     return new_request(source, setting, name, prompt)
 
 
 def new_request(source: Source, setting: Setting, name: str, prompt: tuple[int, ...]) -> Request:
     """The prompt with sampling parameters of its own, now and then with an adapter or a salt."""
-    sampling = draw_sampling(source, setting.space, room_behind(setting, prompt))
+    sampling = draw_sampling(source, setting.space, room_behind(setting, len(prompt)))
     keys = draw_cache_keys(source, setting.space) if source.boolean(0.1) else {}
     return Request(id=name, prompt=prompt, sampling=sampling, **keys)
 
@@ -70,7 +70,7 @@ def neighbour(source: Source, setting: Setting, name: str, model: Request) -> Re
         option = source.choice(names)
         changes = {option: draw_option(source, space, option)}
     sampling = msgspec.structs.replace(model.sampling, **changes)
-    room = room_behind(setting, model.prompt)
+    room = room_behind(setting, len(model.prompt))
     return msgspec.structs.replace(model, id=name, sampling=fitted(sampling, space, room))
 
 
@@ -86,7 +86,7 @@ def draw_cache_keys(source: Source, space: Space) -> dict[str, Any]:
     return {"cache_salt": source.choice((*SALTS, *space.limits.adapters))}
 
 
-def room_behind(setting: Setting, prompt: tuple[int, ...]) -> int:
-    """Tokens that may be generated behind a prompt, at least one; capped where the context is large."""
-    room = total_ceiling(setting.geometry) - len(prompt)
+def room_behind(setting: Setting, length: int) -> int:
+    """Tokens that may be generated behind so many, at least one; capped where the context is far from its end."""
+    room = total_ceiling(setting.geometry) - length
     return max(1, min(room, SIMILAR_TOKENS) if room > 4 * SIMILAR_TOKENS else room)

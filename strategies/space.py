@@ -118,9 +118,9 @@ def length_edges(space: Space, geometry: Geometry) -> LengthEdges:
 
 
 def prompt_ceiling(space: Space, geometry: Geometry) -> int:
-    """Longest prompt that leaves room for one token in the context and in the block pool."""
-    del space
-    return total_ceiling(geometry) - 1
+    """Longest prompt that leaves room for one token (or the fixed default number) in the context and the block pool."""
+    behind = 1 if "max_tokens" in space.domain.supported else NEUTRAL.max_tokens
+    return total_ceiling(geometry) - behind
 
 
 def total_ceiling(geometry: Geometry) -> int:

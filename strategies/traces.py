@@ -115,7 +115,7 @@ def longer(source: Source, setting: Setting, request: Request) -> Request:
     """The request with more tokens to generate, so that it takes blocks while it runs, often all that the pool has."""
     if "max_tokens" not in setting.space.domain.supported:
         return request
-    room = room_behind(setting, request.prompt)
+    room = room_behind(setting, len(request.prompt))
     wanted = room if source.boolean(0.3) else min(room, source.integer(6, 16))
     sampling = msgspec.structs.replace(request.sampling, max_tokens=wanted)
     return msgspec.structs.replace(request, sampling=fitted(sampling, setting.space, room))
@@ -135,7 +135,7 @@ def following(source: Source, setting: Setting, arrival: Arrival, earlier: tuple
     own = request.prompt[: min(source.integer(0, setting.geometry.block), room)]
     if not own and kept == 0:
         own = request.prompt[:1]
-    behind = room_behind(setting, (0,) * (kept + longest + len(own)))
+    behind = room_behind(setting, kept + longest + len(own))
     sampling = fitted(request.sampling, setting.space, behind)
     return msgspec.structs.replace(
         arrival,
