@@ -23,6 +23,8 @@ class Trial:
     case: Case
     outcome: Outcome
     verdict: Verdict | None
+    codes: tuple[str, ...] | None = None
+    """Properties it was judged by; None is every applicable one."""
 
     @property
     def failed(self) -> bool:
@@ -97,6 +99,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     case: bytes
     outcome: Outcome
     verdict: Verdict | None
+    codes: tuple[str, ...] | None = None
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
