@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
+from strategies.arrivals import with_options, with_request, with_sampling
 from strategies.edge_values import SAMPLING
 from strategies.mutations.scene import ArrivalEdit, Scene, another
 from strategies.requests import draw_cache_keys, room_behind
@@ -18,22 +17,11 @@ from strategies.sampling import (
     is_neutral,
 )
 from strategies.source import Source
-from targets.contract import SamplingParams
 from targets.domain import INTEGER_FIELDS, NEUTRAL
 from targets.trace import Arrival
 
 NUDGED = (*INTEGER_FIELDS[:3], "logprobs", "n")
 """Integer fields for which one more or one less may take another branch."""
-
-
-def with_options(arrival: Arrival, **options: Any) -> Arrival:
-    """The arrival with some sampling parameters replaced."""
-    return with_sampling(arrival, msgspec.structs.replace(arrival.request.sampling, **options))
-
-
-def with_sampling(arrival: Arrival, sampling: SamplingParams) -> Arrival:
-    """The arrival with other sampling parameters."""
-    return msgspec.structs.replace(arrival, request=msgspec.structs.replace(arrival.request, sampling=sampling))
 
 
 def set_option(source: Source, scene: Scene, arrival: Arrival) -> Arrival:
@@ -113,7 +101,7 @@ def swap_keys(source: Source, scene: Scene, arrival: Arrival) -> Arrival:
         keys = {"adapter": other.adapter, "cache_salt": other.cache_salt}
     else:
         keys = draw_cache_keys(source, scene.setting.space)
-    return msgspec.structs.replace(arrival, request=msgspec.structs.replace(arrival.request, **keys))
+    return with_request(arrival, **keys)
 
 
 EDITS: tuple[ArrivalEdit, ...] = (

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
-
+from strategies.arrivals import with_prompt
 from strategies.mutations.scene import ArrivalEdit, Scene, another
 from strategies.prompts import DERIVATIONS, Prompt, different, extend
 from strategies.source import Source
 from strategies.space import length_edges
 from strategies.tokens import draw_long_length, draw_tokens
 from targets.trace import Arrival
-
-
-def with_prompt(arrival: Arrival, prompt: Prompt) -> Arrival:
-    """The arrival with another prompt."""
-    return msgspec.structs.replace(arrival, request=msgspec.structs.replace(arrival.request, prompt=prompt))
 
 
 def resized(source: Source, scene: Scene, prompt: Prompt, length: int) -> Prompt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from strategies.arrivals import with_request
 from strategies.knobs import alternatives
 from strategies.mutations.scene import Edit, Scene
 from strategies.source import Source
@@ -22,7 +23,7 @@ def unused_name(arrivals: tuple[Arrival, ...]) -> str:
 
 def renamed(arrival: Arrival, name: str) -> Arrival:
     """The arrival under another request id."""
-    return msgspec.structs.replace(arrival, request=msgspec.structs.replace(arrival.request, id=name))
+    return with_request(arrival, id=name)
 
 
 def insert(source: Source, scene: Scene) -> Scene:
