@@ -15,20 +15,19 @@ from fuzz.contain.zygote import import_all
 
 
 class InlineWorker:
-    """Makes the callable at the first call and runs it here. What kills a process kills this one."""
+    """Makes the callable at the first call and runs it here. What kills a process kills this one.
+
+    Raises `ContainmentError` if one of `imports` does not import.
+    """
 
     def __init__(self, entry: str, argument: bytes, imports: tuple[str, ...], view: memoryview) -> None:
+        if problem := import_all(imports):
+            raise ContainmentError(problem)
         self._entry = entry
         self._argument = argument
-        self._imports = imports
         self._view = view
         self._recorder = FlightRecorder(Mailbox(system.memory_file("recorder", HEADER_BYTES)))
         self._call: worker.Call | None = None
-
-    def open(self) -> None:
-        """Import what the workers would import. Raises `ContainmentError`."""
-        if problem := import_all(self._imports):
-            raise ContainmentError(problem)
 
     def call(self, payload: bytes) -> Outcome:
         """One call. The user's Ctrl-C passes through as `KeyboardInterrupt`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -82,7 +81,7 @@ class Nursery:
 
     def lives(self) -> bool:
         """Whether the zygote runs."""
-        return self._process.poll() is None
+        return self._channel.fileno() >= 0 and self._process.poll() is None
 
     def order(self) -> None:
         """Ask for one more worker, and do not wait for it."""
@@ -104,12 +103,14 @@ class Nursery:
     def reap(self, worker: WorkerHandle) -> int:
         """End what is left of a worker's process group and of its orphans; the worker's wait status."""
         worker.status = _UNKNOWN_STATUS
-        with contextlib.suppress(PeerEnded):
+        try:
             protocol.send(self._channel, Order.REAP, worker.pid)
             order, pid, status = self._receive()
             while (order, pid) != (Order.REAP, worker.pid):
                 order, pid, status = self._receive()
             worker.status = status
+        except PeerEnded:
+            self._channel.close()
         return worker.status
 
     def _receive(self) -> tuple[int, int, int]:

@@ -96,7 +96,7 @@ class Supervisor:
             core=core,
         )
         self._inline = inline
-        self._in_process = InlineWorker(entry, argument, imports, self.shared)
+        self._in_process: InlineWorker | None = None
         self._active: WorkerHandle | None = None
         self._nursery: Nursery | None = None
         self._cores: set[int] | None = None
@@ -108,7 +108,7 @@ class Supervisor:
 
     def _open(self) -> None:
         if self._runs_inline():
-            self._in_process.open()
+            self._inline_worker()
             return
         if problem := system.supported():
             raise ContainmentError(problem)
@@ -134,7 +134,10 @@ class Supervisor:
     def _run(self, payload: bytes, deadline: float, *, looping: bool) -> Outcome:
         self.in_flight = payload
         if self._runs_inline():
-            return self._in_process.call(payload)
+            in_process = self._inline_worker()
+            outcome = in_process.call(payload)
+            self.in_flight = in_process.in_flight(payload)
+            return outcome
         notes: tuple[str, ...] = ()
         for _ in range(_ATTEMPTS):
             worker = self._acquire()
@@ -194,11 +197,13 @@ class Supervisor:
         return msgspec.structs.replace(outcome, during_start=True)
 
     def _take(self) -> WorkerHandle:
-        try:
-            return self._the_nursery().take()
-        except PeerEnded:
-            self._replace_nursery()
-            return self._the_nursery().take()
+        # The spares of a zygote that is gone are dying.
+        if self._the_nursery().lives():
+            with contextlib.suppress(PeerEnded):
+                return self._the_nursery().take()
+        self._the_nursery().close()
+        self._nursery = Nursery(self._setup, self._environment, self._start_deadline)
+        return self._nursery.take()
 
     def _order_spare(self) -> None:
         nursery = self._the_nursery()
@@ -211,18 +216,27 @@ class Supervisor:
             raise ContainmentError("this supervisor is closed; make a new one")
         return self._nursery
 
-    def _replace_nursery(self) -> None:
-        self._the_nursery().close()
-        self._nursery = Nursery(self._setup, self._environment, self._start_deadline)
-
     def _retire(self, worker: WorkerHandle) -> None:
         self.restarts += 1
         self._active = None
         endings.end(worker, self._the_nursery())
         worker.close()
 
+    def renew(self) -> None:
+        """End the worker, so that the next call runs in a fresh one. In-process the callable is made again."""
+        if self._active is not None:
+            self._retire(self._active)
+        if self._in_process is not None:
+            self._in_process.close()
+            self._in_process = None
+
     def _runs_inline(self) -> bool:
         return self._inline or "MUTANT_UNDER_TEST" in os.environ
+
+    def _inline_worker(self) -> InlineWorker:
+        if self._in_process is None:
+            self._in_process = InlineWorker(self._setup.entry, self._setup.argument, self._setup.imports, self.shared)
+        return self._in_process
 
     def close(self) -> None:
         """End every process; returns when they are gone. A second call does nothing."""
@@ -232,7 +246,9 @@ class Supervisor:
         if self._nursery is not None:
             self._nursery.close()
             self._nursery = None
-        self._in_process.close()
+        if self._in_process is not None:
+            self._in_process.close()
+            self._in_process = None
         self._map.close()
         system.unpin(self._cores)
         self._cores = None

@@ -1,0 +1,3 @@
+"""An import that raises."""
+
+1 / 0  # noqa: B018
