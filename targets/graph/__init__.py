@@ -1,0 +1,1 @@
+"""Workflow graphs: configs, inputs, scripted replies, results and the contract of a graph runner."""

@@ -1,0 +1,32 @@
+"""Which graph configs a runner documents as valid."""
+
+from __future__ import annotations
+
+import msgspec
+
+from targets.graph.config import NODE_TYPES, Reducer
+
+
+class GraphDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a runner supports and how much of it; `targets.graph.validate` judges configs by it."""
+
+    node_types: tuple[str, ...] = NODE_TYPES
+    reducers: tuple[Reducer, ...] = tuple(Reducer)
+    max_nodes: int = 1000
+    """Nodes of a config, those inside bodies included."""
+    max_depth: int = 8
+    """Bodies inside bodies."""
+    max_steps: int = 10_000
+    max_parallel: int = 1024
+    max_items: int = 1024
+    max_iterations: int = 1000
+    max_retries: int = 10
+    max_seconds: float = 86_400.0
+    deadlines: bool = True
+    """Timeouts of nodes and of the run."""
+    forbidden_characters: str = ""
+    """Characters that node and channel names may not contain, beside control characters."""
+    forbidden_names: tuple[str, ...] = ()
+
+
+DEFAULT_GRAPH_DOMAIN = GraphDomain()
