@@ -14,11 +14,16 @@ FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*IN_PYTHON, *IN_NATI
 """By name; those in native code end in `-c`."""
 
 
-def commit(name: str) -> None:
-    """Commit a fault in this process. Raises `UsageError` for an unknown name."""
+def find(name: str) -> Fault:
+    """The fault of that name. Raises `UsageError` for an unknown one."""
     if name not in FAULTS:
         raise unknown("fault", name, FAULTS, "The faults are listed in targets.faults.FAULTS.")
-    FAULTS[name].commit()
+    return FAULTS[name]
 
 
-__all__ = ["FAULTS", "Fault", "commit"]
+def commit(name: str) -> None:
+    """Commit a fault in this process. Raises `UsageError` for an unknown name."""
+    find(name).commit()
+
+
+__all__ = ["FAULTS", "Fault", "commit", "find"]
