@@ -1,0 +1,70 @@
+"""Finds the source of modules without importing them or their packages."""
+
+from __future__ import annotations
+
+import pkgutil
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """A module and its text; or why there is none."""
+
+    name: str
+    path: str = ""
+    data: bytes = b""
+    problem: str = ""
+
+
+def find_sources(names: Iterable[str]) -> tuple[Source, ...]:
+    """The named modules, and for packages everything below them; sorted by name, each once."""
+    found = {source.name: source for name in names for source in _with_everything_below(name)}
+    return tuple(found[name] for name in sorted(found))
+
+
+def _with_everything_below(name: str) -> Iterator[Source]:
+    spec = find_spec(name)
+    if spec is None:
+        yield Source(name, problem="not found")
+        return
+    yield _read(spec)
+    places = list(spec.submodule_search_locations or ())
+    for child in pkgutil.iter_modules(places):
+        yield from _with_everything_below(f"{name}.{child.name}")
+
+
+def find_spec(name: str) -> ModuleSpec | None:
+    """The spec of a module; unlike `importlib.util.find_spec`, no parent package is imported for it."""
+    head, *rest = name.split(".")
+    spec = _find_top_level(head)
+    path = head
+    for part in rest:
+        if spec is None:
+            return None
+        path = f"{path}.{part}"
+        spec = PathFinder.find_spec(path, spec.submodule_search_locations or [])
+    return spec
+
+
+def _find_top_level(name: str) -> ModuleSpec | None:
+    # Editable installs bring finders of their own, hence not PathFinder alone.
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, None)
+        if spec is not None:
+            return spec
+    return None
+
+
+def _read(spec: ModuleSpec) -> Source:
+    if not isinstance(spec.loader, SourceFileLoader):
+        kind = "a namespace package" if spec.loader is None else f"loaded by {type(spec.loader).__name__}"
+        return Source(spec.name, problem=f"no Python source: {kind}")
+    path = str(spec.loader.path)
+    try:
+        return Source(spec.name, path, Path(path).read_bytes())
+    except OSError as error:
+        return Source(spec.name, path, problem=f"cannot be read: {error}")
