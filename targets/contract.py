@@ -15,6 +15,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from targets.graph.domain import GraphDomain
+
 KnobValue = bool | int | float | str
 
 
@@ -240,7 +242,8 @@ class Target:
     name: str
     summary: str
     load: Callable[[str, str], Any]
-    open: Callable[..., Executor]
+    open: Callable[..., Any]
+    """Returns an `Executor`; for a target of kind `graph` a `targets.graph.contract.RunsGraphs`."""
     limits: Limits
     kind: TargetKind = TargetKind.EXECUTOR
     devices: Callable[[], tuple[str, ...]] = field(default=lambda: ("cpu",))
@@ -248,6 +251,8 @@ class Target:
     knobs: tuple[Knob, ...] = ()
     domain: Domain | None = None
     """The documented domain; None means `targets.domain.DEFAULT_DOMAIN`."""
+    graphs: GraphDomain | None = None
+    """The graph configs it documents as valid, for a target of kind `graph`."""
     modules: tuple[str, ...] = ()
     """Import names (packages include what is below them) whose branches guide the fuzzer."""
     requires: Mapping[str, str] = field(default_factory=dict)

@@ -53,6 +53,13 @@ BUILT_IN = (
         "targets.transformers:CONTINUOUS",
         {"transformers": "pip install 'inferfuzz[transformers]'", **_TORCH},
     ),
+    Listing("graph", "reference workflow-graph runner", "targets.reference.graph:TARGET", {}),
+    Listing(
+        "langgraph",
+        "LangGraph's StateGraph with scripted models and tools",
+        "targets.langgraph:TARGET",
+        {"langgraph": "pip install 'inferfuzz[langgraph]'"},
+    ),
     Listing("scripted", "canned outputs, latencies and faults; no model", "targets.scripted:TARGET", {}),
 )
 

@@ -57,8 +57,8 @@ async def run_body(plan: Plan, state: Mapping[str, Value], scene: Scene, journey
 
 async def run_all(work: Sequence[Awaitable[Any]], limit: int, reverse: bool) -> list[Any]:
     """Run work side by side, at most so many at once; the results stand in the order of the work."""
-    if len(work) == 1:
-        return [await work[0]]
+    if len(work) <= 1:
+        return [await piece for piece in work]
     slots = asyncio.Semaphore(limit)
 
     async def bounded(piece: Awaitable[Any]) -> Any:
@@ -81,7 +81,7 @@ async def _step(plan: Plan, progress: Progress, scene: Scene, journey: Journey) 
     step = progress.step + 1
     work = [_visit(plan, name, step, progress, scene, journey) for name in progress.ready]
     limit = min(plan.max_parallel, journey.max_parallel)
-    visits: list[Visit] = await run_all(work, limit, journey.reverse) if work else []
+    visits: list[Visit] = await run_all(work, limit, journey.reverse)
     progress.runs += tuple(run for visit in visits for run in (*visit.inner, visit.run))
     for visit in visits:
         if visit.failure:
