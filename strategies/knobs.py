@@ -9,6 +9,8 @@ from strategies.space import Space
 from targets.contract import Knob, KnobValue
 
 POOL = "total_blocks"
+SPREADING = ("block_size", "chunk_size", "max_batch")
+"""Knobs that keep requests from running together, or make the pool hold more tokens."""
 
 
 def knob_settings(space: Space) -> st.SearchStrategy[dict[str, KnobValue]]:
@@ -31,10 +33,16 @@ def draw_knobs(source: Source, space: Space) -> dict[str, KnobValue]:
 
 
 def draw_small_pool(source: Source, space: Space) -> dict[str, KnobValue]:
-    """One of the smaller sizes of the block pool; empty where the target has no such knob."""
-    knob = space.knobs_by_name.get(POOL)
-    sizes = sorted(value for value in knob.values if is_size(value)) if knob else []
-    return {POOL: source.choice(sizes[: max(1, len(sizes) - 1)])} if sizes else {}
+    """The smallest size of the block pool with blocks of the default size; empty where the target has no such knob.
+
+    Knobs that would keep requests from filling it together are left at their defaults.
+    """
+    pool = space.knobs_by_name.get(POOL)
+    sizes = sorted(value for value in pool.values if is_size(value)) if pool else []
+    if not sizes:
+        return {}
+    others = {name: value for name, value in draw_knobs(source, space).items() if name not in SPREADING}
+    return others | {POOL: source.choice(sizes) if source.boolean(0.1) else sizes[0]}
 
 
 def is_size(value: KnobValue) -> bool:

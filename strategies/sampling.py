@@ -54,10 +54,14 @@ def draw_sampling(source: Source, space: Space, room: int) -> SamplingParams:
 
 
 def draw_temperature(source: Source, space: Space) -> dict[str, Any]:
-    """Greedy half of the time; otherwise a temperature with a seed, and rarely without."""
+    """Greedy half of the time; otherwise a temperature with a seed, and rarely without.
+
+    Where a target takes no seed, nearly all requests are greedy: what is drawn freely cannot be compared.
+    """
     if "temperature" not in space.domain.supported:
         return draw_seed(source, space)
-    if source.boolean(0.45) or not within(0.0, bound_of(space, "temperature"), integer=False):
+    sampled = 0.45 if "seed" in space.domain.supported else 0.1
+    if source.boolean(sampled) or not within(0.0, bound_of(space, "temperature"), integer=False):
         chosen = {"temperature": draw_number(source, space, "temperature")}
         return chosen | draw_seed(source, space)
     return {"temperature": 0.0}
@@ -178,7 +182,7 @@ def is_neutral(sampling: SamplingParams, name: str) -> bool:
 
 def _cap(space: Space, name: str) -> int:
     if name in ("logprobs", "prompt_logprobs"):
-        return space.limits.max_logprobs
+        return min(space.limits.max_logprobs, 5)
     if name == "n":
         return space.limits.max_samples
     return 40

@@ -9,17 +9,18 @@ from strategies.knobs import draw_knobs, draw_small_pool
 from strategies.malformed import draw_defect
 from strategies.prompts import Setting
 from strategies.requests import draw_long_request, draw_request, new_request, room_behind
-from strategies.sampling import fitted, reproducible
+from strategies.sampling import SIMILAR_TOKENS, fitted, reproducible
 from strategies.schedule import draw_abort, draw_step
 from strategies.source import Source, drawn
-from strategies.space import Space, geometry_of, prompt_ceiling
-from strategies.tokens import draw_tokens
+from strategies.space import Space, geometry_of, prompt_ceiling, total_ceiling
+from strategies.tokens import expanded
 from targets.contract import KnobValue, Request
 from targets.trace import Arrival, Follow, StopCut, Trace
 
 COUNTS = (2, 1, 2, 2, 3, 3, 3, 4, 4, 5, 6)
-PRESSURE_COUNTS = (3, 4, 5, 6)
-PRESSURE_PROMPT = 24
+PRESSURE_COUNTS = (3, 2, 3, 4, 5)
+PRESSURE_TOKENS = 400
+"""A pool of more tokens is not filled on purpose: the trace would cost as much as dozens of others."""
 
 
 def traces(space: Space) -> st.SearchStrategy[Trace]:
@@ -33,13 +34,15 @@ def malformed_traces(space: Space) -> st.SearchStrategy[Trace]:
 
 
 def draw_trace(source: Source, space: Space) -> Trace:
-    """A valid trace; one in five fills a small block pool where the target has that knob."""
+    """A valid trace; one in ten fills the smallest block pool, if the target has that knob and the pool is small."""
+    if source.boolean(0.1):
+        knobs = draw_small_pool(source, space)
+        setting = setting_under(space, knobs)
+        if 0 < (setting.geometry.pool or 0) <= PRESSURE_TOKENS:
+            return Trace(arrivals=draw_pressure(source, setting), knobs=knobs)
     knobs = draw_knobs(source, space)
-    pool = draw_small_pool(source, space) if source.boolean(0.2) else {}
-    knobs |= pool
     setting = setting_under(space, knobs)
-    arrivals = draw_pressure(source, setting) if pool else draw_arrivals(source, setting, source.choice(COUNTS), ())
-    return Trace(arrivals=arrivals, knobs=knobs)
+    return Trace(arrivals=draw_arrivals(source, setting, source.choice(COUNTS), ()), knobs=knobs)
 
 
 def draw_malformed_trace(source: Source, space: Space) -> Trace:
@@ -86,7 +89,7 @@ def draw_arrival(source: Source, setting: Setting, earlier: tuple[Arrival, ...],
     arrival = Arrival(request=request, step=step)
     if earlier and not long and source.boolean(0.15):
         arrival = following(source, setting, arrival, earlier)
-    if source.boolean(0.1):
+    if source.boolean(0.12):
         abort = draw_abort(source, setting.space, setting.geometry, request, step)
         arrival = msgspec.structs.replace(arrival, abort=abort)
     if source.boolean(0.08) and can_cut(setting.space, arrival.request):
@@ -95,29 +98,39 @@ def draw_arrival(source: Source, setting: Setting, earlier: tuple[Arrival, ...],
 
 
 def draw_pressure(source: Source, setting: Setting) -> tuple[Arrival, ...]:
-    """Requests at almost the same time that together need more blocks than the pool has, each of which fits alone."""
+    """Requests whose prompts together about fill the block pool, and that outgrow it while they run.
+
+    Each of them fits alone, one in twenty just so; they arrive within a few steps of each other.
+    """
+    space, geometry = setting.space, setting.geometry
+    pool = geometry.pool or geometry.context
+    count = max(2, min(source.choice(PRESSURE_COUNTS), space.max_requests))
+    share = max(1, min(-(-pool // count), setting.ceiling))
     arrivals: tuple[Arrival, ...] = ()
-    count = max(1, min(source.choice(PRESSURE_COUNTS), setting.space.max_requests))
     for position in range(count):
-        step = source.integer(0, 3)
-        length = max(1, min(setting.ceiling * source.integer(1, 3) // 4, PRESSURE_PROMPT))
         name = f"r{position}"
-        if arrivals and source.boolean(0.3):
+        if arrivals and source.boolean(0.1):
             request = draw_request(source, setting, name, requests_of(arrivals))
         else:
-            request = new_request(source, setting, name, draw_tokens(source, setting.space, length))
+            whole = source.boolean(0.05)
+            length = max(1, (setting.ceiling if whole else share) - source.integer(0, 2 * geometry.block))
+            tokens = expanded(source.integer(0, 2**32 - 1), length, space.limits.vocab_size)
+            request = new_request(source, setting, name, tokens)
         request = longer(source, setting, request)
-        arrivals = (*arrivals, Arrival(request=request, step=step))
+        step = source.integer(0, 3)
+        abort = draw_abort(source, space, geometry, request, step) if source.boolean(0.08) else None
+        arrivals = (*arrivals, Arrival(request=request, step=step, abort=abort))
     return arrivals
 
 
 def longer(source: Source, setting: Setting, request: Request) -> Request:
-    """The request with more tokens to generate, so that it takes blocks while it runs, often all that the pool has."""
+    """The request with enough tokens to generate that it still runs when the prompts of the others are computed."""
     if "max_tokens" not in setting.space.domain.supported:
         return request
-    room = room_behind(setting, len(request.prompt))
-    wanted = room if source.boolean(0.3) else min(room, source.integer(6, 16))
-    sampling = msgspec.structs.replace(request.sampling, max_tokens=wanted)
+    geometry = setting.geometry
+    prefill = min(-(-total_ceiling(geometry) // (geometry.chunk or geometry.context)), SIMILAR_TOKENS)
+    room = max(1, total_ceiling(geometry) - len(request.prompt))
+    sampling = msgspec.structs.replace(request.sampling, max_tokens=min(room, prefill + source.integer(2, 10)))
     return msgspec.structs.replace(request, sampling=fitted(sampling, setting.space, room))
 
 
