@@ -142,9 +142,9 @@ class ContinuousExecutor:
         for running in mine.values():
             if all(sample.finished for sample in running.samples):
                 del self._running[running.request.id]
-        if not events and mine:
+        if not events:
             # An iteration that only computed a part of a prompt, or nothing at all: the caller counts it.
-            events.append(Output(request_id=next(iter(mine.values())).request.id))
+            events = [_progress(running) for running in list(mine.values())[:1]]
         return events
 
 
@@ -162,6 +162,11 @@ def _news(running: _Running, index: int, output: Any) -> list[Output]:
         events.append(_end_without_token(running, index, output))
     sample.finished = finished
     return events
+
+
+def _progress(running: _Running) -> Output:
+    index = next(index for index, sample in enumerate(running.samples) if not sample.finished)
+    return Output(request_id=running.request.id, index=index)
 
 
 def _token_event(running: _Running, index: int, token: int, logprob: float, last: bool) -> Output:

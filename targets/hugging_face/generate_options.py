@@ -21,7 +21,7 @@ class GenerateSettings:
     """`dynamic`, `static`, or `none` for recomputing everything."""
     attention: str = "sdpa"
     prefill_chunk_size: int = 0
-    """Tokens of a prompt in one forward pass; 0 is the whole prompt."""
+    """Tokens of a prompt in one forward pass; 0 is the whole prompt, and so is every value without a cache."""
     prompt_lookup_num_tokens: int = 0
     """Tokens drafted from the prompt (speculative decoding of greedy requests, one at a time); 0 is off."""
 
@@ -72,7 +72,7 @@ def generation_config(requests: Sequence[Request], settings: GenerateSettings, s
     options = processing_options(sampling)
     if settings.cache == "static":
         options |= {"cache_implementation": "static", "disable_compile": True}
-    if settings.prefill_chunk_size:
+    if settings.prefill_chunk_size and settings.cache != "none":
         options["prefill_chunk_size"] = settings.prefill_chunk_size
     if drafts(sampling, settings):
         options["prompt_lookup_num_tokens"] = settings.prompt_lookup_num_tokens

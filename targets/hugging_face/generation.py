@@ -90,7 +90,7 @@ def _run(
     rows = [request for request in requests for _ in range(samples)]
     sampling = requests[0].sampling
     stop_strings = StopStringCriteria(loaded.tokenizer, list(sampling.stop)) if sampling.stop else None
-    ends = RowEnds(input_ids.shape[1], [row.sampling.max_tokens for row in rows], stop_strings)
+    ends = RowEnds(input_ids.shape[1], [row.sampling.max_tokens for row in rows], sampling.stop, stop_strings)
     result = model.generate(
         input_ids=input_ids,
         attention_mask=attention_mask,

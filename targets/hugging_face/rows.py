@@ -14,6 +14,8 @@ from targets.hugging_face import tokenizer as text
 from targets.hugging_face.generate_options import end_token_ids
 from targets.hugging_face.scoring import token_logprobs
 
+UNDECODABLE = "\N{REPLACEMENT CHARACTER}"
+
 
 def left_padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and attention mask `[rows, longest prompt]`; the prompts end in the last column."""
@@ -25,26 +27,41 @@ def left_padded(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple
 
 @dataclass
 class RowEnds:
-    """A stopping criterion for each row: its own token limit, and the library's stop strings.
+    """A stopping criterion for each row: its own token limit, and the stop strings.
 
     `generate` fills rows that have ended with padding; `stop_lengths` remembers where a stop string ended one.
     """
 
     prompt_width: int
-    max_tokens: list[int]
-    stop_strings: Callable[..., torch.Tensor] | None
+    max_tokens: Sequence[int]
+    stop: Sequence[str]
+    library: Callable[..., torch.Tensor] | None
+    """The library's own stop strings; None without any."""
     stop_lengths: dict[int, int] = field(default_factory=dict)
 
     def __call__(self, input_ids: torch.Tensor, scores: object, **options: object) -> torch.Tensor:
         """Boolean tensor `[rows]`: which rows end here."""
         length = input_ids.shape[1] - self.prompt_width
         done = torch.tensor([length >= limit for limit in self.max_tokens], device=input_ids.device)
-        if self.stop_strings is None:
+        if self.library is None:
             return done
-        stopped = self.stop_strings(input_ids, scores, **options)
+        generated = input_ids[:, self.prompt_width :].tolist()
+        unseen = torch.tensor([unseen_stop(row, self.stop) for row in generated], device=input_ids.device)
+        stopped = self.library(input_ids, scores, **options) | unseen
         for row in stopped.nonzero().flatten().tolist():
             self.stop_lengths.setdefault(row, length)
         return done | stopped
+
+
+def unseen_stop(token_ids: Sequence[int], stop: Sequence[str]) -> bool:
+    """Whether a stop string ends the row that the library cannot see by design.
+
+    It compares with the spelling of tokens: special tokens have one, though they have no text, and bytes that do not
+    decode have none, though their text is U+FFFD.
+    """
+    special = any(not text.TOKEN_BYTES[token] for token in token_ids)
+    candidates = [entry for entry in stop if special or UNDECODABLE in entry]
+    return bool(candidates) and any(entry in text.stable_text(token_ids) for entry in candidates)
 
 
 def completion(
@@ -66,15 +83,18 @@ def completion(
     if ended is not None:
         tokens = tokens[: ended + 1]
     visible = tokens[:-1] if ended is not None else tokens
-    content, matched = cut_at_stop(text.decode(tokenizer, visible), sampling)
+    content, matched = text.decode(tokenizer, visible), None
     stopped = ended is not None or stop_length == len(tokens)
+    # An incomplete character at the very end becomes U+FFFD only there, when nothing can follow any more.
+    if stop_length == len(tokens) or any(UNDECODABLE in entry for entry in sampling.stop):
+        content, matched = cut_at_stop(content, sampling)
     wanted = sampling.logprobs
     return Completion(
         request_id=request.id,
         index=index,
         token_ids=tuple(tokens),
         text=content,
-        finish_reason=FinishReason.STOP if stopped else FinishReason.LENGTH,
+        finish_reason=FinishReason.STOP if stopped or matched is not None else FinishReason.LENGTH,
         stop_reason=tokens[-1] if ended is not None else matched,
         logprobs=()
         if wanted is None

@@ -14,7 +14,7 @@ import transformers
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from targets.hugging_face.model_folder import cache_root, ensure_folder
-from targets.hugging_face.tokenizer import BOS_ID, EOS_ID, PAD_ID, VOCAB_SIZE, build_tokenizer
+from targets.hugging_face.tokenizer import BOS, BOS_ID, EOS, EOS_ID, MERGES, PAD, PAD_ID, VOCAB_SIZE, build_tokenizer
 
 CONTEXT_LENGTH = 128
 
@@ -67,7 +67,7 @@ def load(device: str, dtype: str) -> LoadedModel:
 
 def folder_name(recipe: Recipe) -> str:
     """A name that changes with the recipe and with the library, whose file formats change too."""
-    digest = hashlib.sha256(repr((sorted(asdict(recipe).items()), VOCAB_SIZE)).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(repr((sorted(asdict(recipe).items()), MERGES, BOS, EOS, PAD)).encode()).hexdigest()[:8]
     return f"tiny-llama-{digest}-transformers-{transformers.__version__}"
 
 

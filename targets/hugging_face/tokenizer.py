@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,9 +25,13 @@ MERGES: tuple[bytes, ...] = (
 )
 """Pairs of bytes that are one token."""
 
-BOS, EOS, PAD = "<s>", "</s>", "<pad>"
+# Private-use characters: the library matches stop strings with the spelling of special tokens, and a stop "s" must not
+# end a request at "<s>", a token that has no text.
+BOS, EOS, PAD = "\U000f0000", "\U000f0001", "\U000f0002"
 BOS_ID, EOS_ID, PAD_ID = 256 + len(MERGES), 257 + len(MERGES), 258 + len(MERGES)
 VOCAB_SIZE = 259 + len(MERGES)
+TOKEN_BYTES = (*(bytes([byte]) for byte in range(256)), *MERGES, b"", b"", b"")
+"""What each token id stands for; special tokens for nothing."""
 
 
 def build_tokenizer() -> Any:
@@ -59,6 +64,12 @@ def encode(tokenizer: Any, text: str) -> tuple[int, ...]:
 def decode(tokenizer: Any, token_ids: Sequence[int]) -> str:
     """The text of a whole sequence; special tokens have none, undecodable bytes become U+FFFD."""
     return str(tokenizer.decode(list(token_ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+
+def stable_text(token_ids: Sequence[int]) -> str:
+    """The text of a growing sequence without an incomplete character at its end."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    return decoder.decode(b"".join(TOKEN_BYTES[token] for token in token_ids))
 
 
 class TextStream:
