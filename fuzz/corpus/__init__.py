@@ -1,0 +1,1 @@
+"""Cases worth keeping, as JSON files: seeds, coverage-increasing cases, regressions."""
