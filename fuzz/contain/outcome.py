@@ -63,7 +63,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The signal that ended the worker, if one that is not ours did."""
     exit_code: int | None = None
     seconds: float = 0.0
-    """Wall time from handing the call over to knowing how it ended."""
+    """Wall time from handing the call over to seeing that it answered, ended or is late."""
     output_tail: str = ""
     """The last kilobytes that the call wrote to standard output and standard error; empty for `COMPLETED`."""
     notes: tuple[str, ...] = ()

@@ -24,6 +24,9 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     shared_fd: int | None
     tolerated: tuple[Fate, ...]
     core: int | None
+    """Core to run calls on; None for any."""
+    cores: tuple[int, ...]
+    """Where zygote and starting workers may run: a pinned parent would otherwise hand down its own core."""
 
 
 class Order:

@@ -94,6 +94,7 @@ class Supervisor:
             shared_fd=self._map.fd,
             tolerated=tuple(tolerated),
             core=core,
+            cores=system.cores(),
         )
         self._inline = inline
         self._in_process: InlineWorker | None = None
@@ -143,11 +144,9 @@ class Supervisor:
             worker = self._acquire()
             if isinstance(worker, Outcome):
                 return worker
-            started = time.monotonic()
             outcome, was_taken = self._attempt(worker, payload, deadline, looping=looping)
             if was_taken:
-                seconds = time.monotonic() - started
-                return msgspec.structs.replace(outcome, seconds=seconds, notes=notes + outcome.notes)
+                return msgspec.structs.replace(outcome, notes=notes + outcome.notes) if notes else outcome
             # It ended while idle: whatever ended it, this payload did not.
             notes = (*notes, f"the previous worker ended between two calls: {outcome.fate}, {outcome.message}")
         return Outcome(fate=Fate.KILLED, message="every worker ends before it takes the call", notes=notes)
@@ -155,8 +154,10 @@ class Supervisor:
     def _attempt(self, worker: WorkerHandle, payload: bytes, deadline: float, *, looping: bool) -> tuple[Outcome, bool]:
         try:
             worker.post(payload)
+            started = time.perf_counter()
             event = wait_for_case(worker, deadline) if looping else wait_for_reply(worker, deadline)
-            outcome, was_taken = self._judge(worker, event, deadline), worker.has_taken
+            seconds, was_taken = time.perf_counter() - started, worker.has_taken
+            outcome = msgspec.structs.replace(self._judge(worker, event, deadline), seconds=seconds)
             if looping:
                 self.in_flight = worker.recorder.read().case
         except BaseException:

@@ -123,6 +123,11 @@ def children() -> frozenset[int]:
     return frozenset(found)
 
 
+def cores() -> tuple[int, ...]:
+    """Where the calling thread may run; empty where the platform does not say."""
+    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
+
+
 def pin(core: int | None, pid: int = 0) -> set[int] | None:
     """Keep a process (0: the calling thread) on one core; returns where it could run before, None if unchanged."""
     if core is None or not hasattr(os, "sched_setaffinity"):

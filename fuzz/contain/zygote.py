@@ -29,6 +29,7 @@ def main(channel_fd: int, parent: int) -> None:
     system.die_with_parent(parent)
     channel = socket.socket(fileno=channel_fd)
     setup = msgspec.msgpack.decode(protocol.receive_block(channel), type=Setup)
+    system.unpin(set(setup.cores))
     shared.map_privately(setup.shared_fd)
     problem = import_all(setup.imports)
     if not problem:
