@@ -124,9 +124,7 @@ class Effects:
         return Fate.THREAD_RAISED, summaries
 
     def _left_children(self) -> tuple[Fate, str] | None:
-        try:
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
+        if not system.may_have_children():
             return None
         left = system.children() - self._children
         running = [f"{pid} ({_command(pid)})" for pid in sorted(left) if not _is_zombie(pid)]

@@ -7,12 +7,16 @@ import enum
 import os
 import select
 import time
+from collections.abc import Callable
 
 from fuzz.contain import stacks, system
 from fuzz.contain.effects import read_tail
 from fuzz.contain.links import Links
 from fuzz.contain.mailbox import Mailbox
 from fuzz.contain.recorder import FlightRecorder
+
+_PROBE_SECONDS = 0.01
+"""How often the zygote is asked whether a worker has ended, where no pidfd tells."""
 
 
 class Event(enum.Enum):
@@ -26,7 +30,7 @@ class Event(enum.Enum):
 class WorkerHandle:
     """Descriptors, mailboxes and process id of a worker; owns them until `close`."""
 
-    def __init__(self, pid: int, links: Links, pidfd: int | None) -> None:
+    def __init__(self, pid: int, links: Links, pidfd: int | None, probe: Callable[[int], bool]) -> None:
         self.pid = pid
         self.ready = False
         """Whether it has said that its callable is made."""
@@ -37,6 +41,7 @@ class WorkerHandle:
         self.recorder = FlightRecorder(Mailbox(links.recorder))
         self._links = links
         self._pidfd = pidfd
+        self._probe = probe
         self._poller = select.poll()
         self._poller.register(links.done, select.POLLIN)
         if pidfd is not None:
@@ -58,7 +63,7 @@ class WorkerHandle:
         until = time.monotonic() + seconds
         remaining = seconds
         while True:
-            ready = self._poller.poll(max(0.0, remaining) * 1000)
+            ready = self._poller.poll(max(0.0, self._nap(remaining)) * 1000)
             done = self._links.done
             for fd, _ in ready:
                 if fd == done and os.read(done, 1):
@@ -66,12 +71,25 @@ class WorkerHandle:
             if ready:
                 return Event.ENDED
             remaining = until - time.monotonic()
+            if self._pidfd is None and self._probe(self.pid):
+                # It may have answered and ended since the poll.
+                return Event.REPLIED if self._poller.poll(0) and os.read(done, 1) else Event.ENDED
             if remaining <= 0:
                 return Event.LATE
 
     def has_ended(self, seconds: float) -> bool:
         """Wait up to `seconds` for the process to end."""
-        return system.has_ended(self.pid, self._pidfd, seconds)
+        if self._pidfd is not None:
+            return system.has_ended(self._pidfd, seconds)
+        until = time.monotonic() + seconds
+        while not self._probe(self.pid):
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_PROBE_SECONDS)
+        return True
+
+    def _nap(self, seconds: float) -> float:
+        return seconds if self._pidfd is not None else min(seconds, _PROBE_SECONDS)
 
     def stack(self) -> tuple[str, tuple[str, ...]]:
         """The stack of the stuck worker, and why there is none, if so."""

@@ -39,7 +39,14 @@ class Nursery:
         inherited = [theirs.fileno()] + ([] if setup.shared_fd is None else [setup.shared_fd])
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _BOOT, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)],
+                [
+                    sys.executable,
+                    "-c",
+                    _BOOT,
+                    str(theirs.fileno()),
+                    str(os.getpid()),
+                    json.dumps([str(folder) for folder in sys.path]),
+                ],
                 pass_fds=inherited,
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
@@ -123,8 +130,18 @@ class Nursery:
         if order == Order.FORK:
             self._pending -= 1
             links, pidfd = Links(*fds[:FIELDS]), fds[FIELDS] if len(fds) > FIELDS else None
-            self._workers.append(WorkerHandle(pid, links, pidfd))
+            self._workers.append(WorkerHandle(pid, links, pidfd, self._has_ended))
         return order, pid, status
+
+    def _has_ended(self, pid: int) -> bool:
+        try:
+            protocol.send(self._channel, Order.PROBE, pid)
+            order, probed, ended = self._receive()
+            while (order, probed) != (Order.PROBE, pid):
+                order, probed, ended = self._receive()
+        except PeerEnded:
+            return True
+        return bool(ended)
 
     def close(self) -> None:
         """End the zygote and all its workers; returns when they are gone."""

@@ -25,6 +25,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     tolerated: tuple[Fate, ...]
     core: int | None
     """Core to run calls on; None for any."""
+    use_pidfd: bool
     cores: tuple[int, ...]
     """Where zygote and starting workers may run: a pinned parent would otherwise hand down its own core."""
 

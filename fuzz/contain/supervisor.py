@@ -4,7 +4,7 @@
         outcome = supervisor.call(b"payload")
 
 One zygote (which has imported everything and run nothing) forks the workers, so that a spare is ready within
-milliseconds of a crash. Design and figures: the section on containment in ARCHITECTURE.md.
+milliseconds of a crash. `fuzz.contain.system.weaknesses` says what this platform lacks.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ class Supervisor:
     """Owns a zygote, a worker and a spare. Not for use by two threads at a time.
 
     `entry` is "module:function"; in each fresh worker `function(argument)` runs once and returns the callable from
-    bytes to bytes that every `call` runs. `imports` are imported before forking. `memory` is what a worker may
-    allocate beyond its size after the imports, in bytes; pass None where CUDA is used, whose address space is huge.
-    `shared` bytes are mapped here and in every worker. `core` pins the calling thread and the worker to one core,
-    which makes a call five times cheaper. `tolerated` fates (of `EFFECTS`) become notes: for targets that are known
-    to start processes, say. `inline` runs everything in this process instead, as does MUTANT_UNDER_TEST.
+    bytes to bytes that every `call` runs. `imports` are imported before forking; torch then runs on one thread.
+    `memory` is what a worker may allocate beyond its size after the imports, in bytes; pass None where CUDA is used,
+    whose address space is huge. `shared` bytes are mapped here and in every worker. `core` pins the calling thread
+    and the worker to one core: waking a process on another can cost five times as much. `tolerated` fates (of
+    `EFFECTS`) become notes, for targets that are known to start processes, say. `spare` keeps a second worker ready;
+    do without where two models do not fit. `inline`, and MUTANT_UNDER_TEST, run everything in this process instead.
 
     Raises `ContainmentError` when an import fails or the platform cannot contain.
     """
@@ -95,6 +96,7 @@ class Supervisor:
             tolerated=tuple(tolerated),
             core=core,
             cores=system.cores(),
+            use_pidfd=system.has_pidfd(),
         )
         self._inline = inline
         self._in_process: InlineWorker | None = None

@@ -11,7 +11,6 @@ import select
 import signal
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
@@ -32,15 +31,15 @@ def supported() -> str:
 
 def weaknesses() -> tuple[str, ...]:
     """One line for each means of containment that this platform lacks."""
-    if LINUX and has_pidfd():
-        return ()
+    lacks = () if has_pidfd() else ("no pidfd here (Linux 5.3 has it): the end of a worker is polled every 10 ms",)
     if LINUX:
-        return ("no pidfd (Linux before 5.3): the end of a worker is polled every 10 ms",)
+        return lacks
     return (
-        f"{sys.platform} has no pidfd: the end of a worker is polled every 10 ms",
-        f"{sys.platform} has no parent-death signal: a worker outlives a killed parent until its zygote notices",
-        f"{sys.platform} has no child subreaper: a daemonised grandchild is not found",
+        *lacks,
+        f"{sys.platform} has no parent-death signal: a worker outlives a killed zygote until its call ends",
+        f"{sys.platform} does not list a process's children: one left behind ends with its worker, and is not reported",
         f"{sys.platform} cannot seal a file's size: a flood of output is seen only after the call",
+        f"{sys.platform} does not enforce a limit of the address space: memory is not bounded",
     )
 
 
@@ -166,28 +165,21 @@ def _lower(kind: int, soft: int) -> None:
     resource.setrlimit(kind, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
-def has_ended(pid: int, pidfd: int | None, seconds: float) -> bool:
-    """Wait up to `seconds` for a process to end. Without a pidfd only a signal probe is possible: see `weaknesses`."""
-    if pidfd is not None:
-        poller = select.poll()
-        poller.register(pidfd, select.POLLIN)
-        return bool(poller.poll(seconds * 1000))
-    until = time.monotonic() + seconds
-    while is_running(pid):
-        if time.monotonic() >= until:
-            return False
-        time.sleep(0.01)
-    return True
+def has_ended(pidfd: int, seconds: float) -> bool:
+    """Wait up to `seconds` for a process to end."""
+    poller = select.poll()
+    poller.register(pidfd, select.POLLIN)
+    return bool(poller.poll(seconds * 1000))
 
 
-def is_running(pid: int) -> bool:
-    """Whether a process exists."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+def may_have_children() -> bool:
+    """Whether this process has a child, ended or not; False where only a listing could tell."""
+    if not LINUX:
         return False
-    except PermissionError:
-        return True
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
     return True
 
 

@@ -72,7 +72,8 @@ class _Zygote:
         self._channel = channel
         self._parent_fd = parent_fd
         self._workers: set[int] = set()
-        self._use_pidfd = system.has_pidfd()
+        self._statuses: dict[int, int] = {}
+        """Wait statuses of workers that a probe found ended and that are not collected yet."""
 
     def serve(self) -> None:
         """Carry out orders until the parent is gone, then end every descendant."""
@@ -93,8 +94,7 @@ class _Zygote:
         elif order == Order.REAP:
             protocol.send(self._channel, Order.REAP, pid, self._collect(pid))
         else:
-            ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-            protocol.send(self._channel, Order.PROBE, pid, int(ended))
+            protocol.send(self._channel, Order.PROBE, pid, int(self._has_ended(pid)))
 
     def _fork(self) -> None:
         links = open_links(self._setup.capacity, self._setup.output_limit)
@@ -109,18 +109,28 @@ class _Zygote:
         # Both sides set it, since either may run first.
         os.setpgid(pid, pid)
         self._workers.add(pid)
-        pidfds = (os.pidfd_open(pid),) if self._use_pidfd else ()
+        pidfds = (os.pidfd_open(pid),) if self._setup.use_pidfd else ()
         protocol.send(self._channel, Order.FORK, pid, 0, astuple(links.parent) + pidfds)
         links.close()
         for fd in pidfds:
             os.close(fd)
 
+    def _has_ended(self, pid: int) -> bool:
+        if pid not in self._statuses:
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                self._statuses[pid] = status
+                _end_group(pid)
+        return pid in self._statuses
+
     def _collect(self, pid: int) -> int:
         """End a worker's process group, reap the worker and every orphan; its wait status."""
-        # The group id cannot be taken by others while the leader is not reaped.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
+        if pid in self._statuses:
+            status = self._statuses.pop(pid)
+        else:
+            # The group id cannot be taken by others while the leader is not reaped.
+            _end_group(pid)
+            _, status = os.waitpid(pid, 0)
         self._workers.discard(pid)
         while orphans := system.children() - self._workers:
             for orphan in orphans:
@@ -128,3 +138,8 @@ class _Zygote:
                     os.kill(orphan, signal.SIGKILL)
                 os.waitpid(orphan, 0)
         return status
+
+
+def _end_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
