@@ -1,0 +1,1 @@
+"""The lab: runs traces on fresh executors, remembers what was seen, and compares runs."""

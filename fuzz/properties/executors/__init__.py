@@ -1,0 +1,25 @@
+"""Properties of executors; importing this package registers them."""
+
+from fuzz.properties.executors import (
+    accounting,
+    admission,
+    caching,
+    equivalence,
+    options,
+    reference,
+    safety,
+    sampling,
+    text,
+)
+
+__all__ = [
+    "accounting",
+    "admission",
+    "caching",
+    "equivalence",
+    "options",
+    "reference",
+    "safety",
+    "sampling",
+    "text",
+]

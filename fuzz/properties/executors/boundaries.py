@@ -1,0 +1,32 @@
+"""Values beside the documented bounds of a numeric field, as literal text."""
+
+from __future__ import annotations
+
+from targets.contract import Bound, Domain, Limits
+from targets.domain import INTEGER_FIELDS
+
+WIDTHS = (2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**63) - 1)
+"""Where integers of 32 bits, floats of 64 bits and integers of 64 bits end."""
+
+
+def neighbours(name: str, domain: Domain, limits: Limits) -> tuple[str, ...]:
+    """Python literal texts of the values to try for a field of `SamplingParams`."""
+    bound = domain.bounds.get(name, Bound())
+    if name in INTEGER_FIELDS:
+        return tuple(dict.fromkeys([*_integers(name, bound, limits), "True", "1.5", "nan", "inf"]))
+    return tuple(dict.fromkeys([*_floats(bound), *map(str, WIDTHS), "True", "nan", "inf", "-inf"]))
+
+
+def _integers(name: str, bound: Bound, limits: Limits) -> list[str]:
+    caps = {"logprobs": limits.max_logprobs, "prompt_logprobs": limits.max_logprobs, "n": limits.max_samples}
+    edges = [0, 1, limits.vocab_size, limits.context_length, *WIDTHS]
+    edges += [int(edge) for edge in (bound.minimum, bound.maximum, caps.get(name)) if edge is not None]
+    return [str(edge + step) for edge in edges for step in (0, -1, 1)]
+
+
+def _floats(bound: Bound) -> list[str]:
+    values = [0.0, -0.0, 1.0, -1.0, 5e-324, 1.7976931348623157e308]
+    for edge in (bound.minimum, bound.maximum):
+        if edge is not None:
+            values += [edge, edge - 1, edge + 1, edge - 1e-9, edge + 1e-9]
+    return [repr(float(value)) for value in values]

@@ -1,0 +1,235 @@
+"""Options: neutral ones change nothing, extreme ones become greedy, strong ones have an effect, seeds stay in scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from fuzz.lab.lab import Lab
+from fuzz.lab.recording import Answer
+from fuzz.lab.relation import relate
+from fuzz.lab.sampling import probabilities
+from fuzz.lab.tolerance import BATCH
+from fuzz.properties.model import Violation
+from fuzz.properties.registry import register
+from targets.contract import Request, SamplingParams, ScoresTokens
+from targets.domain import breaches
+from targets.trace import Trace
+
+NEVER = "\u2400 never generated \u2400"
+"""A stop string that no model stumbles upon."""
+ANOTHER_SEED = 104_729
+COLLISION = 1e-9
+"""Samples that agree although that is less likely than this are no coincidence."""
+STRONGEST = 50.0
+"""A bias of 100 decides only where the logits lie closer together than this."""
+
+GREEDY: tuple[dict[str, Any], ...] = ({"top_k": 1}, {"top_p": 1e-9}, {"min_p": 1.0})
+"""Filters that leave one token."""
+
+Change = Callable[[Request], dict[str, Any]]
+
+
+@register(
+    "P18",
+    "Seed scope",
+    sources=("BATCH-19", "SAMPLE-11", "SAMPLE-19"),
+    fields=("seed", "temperature"),
+)
+def seed_scope(lab: Lab, case: Trace) -> Iterator[Violation]:
+    """Seeded draws depend on (request, seed, sample) alone.
+
+    In the reverse order of arrival every request draws the same. With n > 1, sample 0 equals the only sample of the
+    request with n = 1, and samples differ from each other unless that is likely by their distributions.
+    """
+    seeded = [a for a in lab.base.valid() if a.request.sampling.temperature > 0 and a.deterministic]
+    if not seeded or not lab.base.sound:
+        return
+    names = [(answer.request.id, answer.request.id) for answer in seeded]
+    if len(case.arrivals) > 1:
+        arrivals = tuple(msgspec.structs.replace(arrival, step=0, abort=None) for arrival in case.arrivals)
+        forward = lab.record(msgspec.structs.replace(case, arrivals=arrivals))
+        backward = lab.record(msgspec.structs.replace(case, arrivals=arrivals[::-1]))
+        yield from relate(lab, "P18", forward, backward, BATCH, pairs=names)
+    for answer in seeded:
+        if answer.request.sampling.n > 1:
+            many, single = lab.alone(answer.request), lab.alone(_with(answer.request, n=1))
+            yield from relate(lab, "P18", single, many, BATCH, pairs=[(answer.request.id, answer.request.id)])
+            yield from _alike(lab, answer)
+
+
+@register(
+    "P21",
+    "Option neutrality",
+    sources=("SAMPLE-03", "SAMPLE-01", "CACHE-36"),
+)
+def option_neutrality(lab: Lab, case: Trace) -> Iterator[Violation]:
+    """Options at values that mean nothing change nothing.
+
+    Every request of the case gets, where it does not use the option and the target supports it: top_k = vocabulary,
+    a bias of 0 for one token, a stop string that never occurs, log-probabilities and prompt log-probabilities that
+    nobody asked for, and (if greedy) another seed.
+    """
+    yield from _unchanged(lab, case, "P21", lambda request: _neutral(lab, request))
+
+
+@register(
+    "P27",
+    "Sampler metamorphics",
+    sources=("BATCH-02", "SAMPLE-01", "FINITE-08"),
+    fields=("temperature",),
+)
+def sampler_metamorphics(lab: Lab, case: Trace) -> Iterator[Violation]:
+    """Limits of the sampler: top_k = 1, a tiny top_p and min_p = 1 are greedy; a constant bias changes nothing.
+
+    The sampled requests of the case are made greedy by temperature 0, and by each of these in place of it. Adding the
+    same bias to every token is tried where the domain allows so many biases and no repetition penalty is in use.
+    """
+    sampled = [a.request for a in lab.base.valid() if a.request.sampling.temperature > 0]
+    if sampled:
+        greedy = lab.record(_rewritten(lab, case, partial(_greedy, change={})))
+        for change in GREEDY:
+            if set(change) <= set(lab.domain.supported):
+                limited = lab.record(_rewritten(lab, case, partial(_greedy, change=change)))
+                yield from relate(lab, "P27", greedy, limited, BATCH)
+    if lab.limits.vocab_size <= lab.domain.max_logit_bias and "logit_bias" in lab.domain.supported:
+        yield from _unchanged(lab, case, "P27", lambda request: _shifted(lab, request))
+
+
+@register(
+    "P31",
+    "Parameters have an effect",
+    sources=("SAMPLE-05", "BATCH-27"),
+    needs=(ScoresTokens,),
+)
+def parameters_have_an_effect(lab: Lab, _case: Trace) -> Iterator[Violation]:
+    """A parameter that a request of the case uses works when it is strong.
+
+    With `logit_bias`: the largest bias forces a token, the smallest bans the first one chosen. With a seed and a
+    temperature: another seed gives other tokens, unless equal ones are likely by their distributions.
+    """
+    for answer in lab.base.valid():
+        request = answer.request
+        if request.sampling.logit_bias and lab.tolerances.scale < STRONGEST:
+            yield from _biased(lab, request)
+        if request.sampling.seed is not None and request.sampling.temperature > 0:
+            yield from _reseeded(lab, answer)
+
+
+def _with(request: Request, **changes: Any) -> Request:
+    return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, **changes))
+
+
+def _rewritten(lab: Lab, case: Trace, change: Change) -> Trace:
+    """The case with the sampling parameters of its valid requests changed, as far as they stay in the domain."""
+    arrivals = []
+    for arrival in case.arrivals:
+        request = _with(arrival.request, **({} if arrival.defect else change(arrival.request)))
+        fine = not breaches(request, lab.domain, lab.limits)
+        arrivals.append(msgspec.structs.replace(arrival, request=request) if fine else arrival)
+    return msgspec.structs.replace(case, arrivals=tuple(arrivals))
+
+
+def _unchanged(lab: Lab, case: Trace, code: str, change: Change) -> Iterator[Violation]:
+    changed = _rewritten(lab, case, change)
+    if changed != case:
+        yield from relate(lab, code, lab.base, lab.record(changed), BATCH)
+
+
+def _neutral(lab: Lab, request: Request) -> dict[str, Any]:
+    sampling, limits = request.sampling, lab.limits
+    options: dict[str, Any] = {
+        "top_k": sampling.top_k or limits.vocab_size,
+        "logit_bias": sampling.logit_bias or {limits.vocab_size - 1: 0.0},
+        "stop": sampling.stop or (NEVER,),
+        "logprobs": None if sampling.logprobs is not None else min(1, limits.max_logprobs),
+        "prompt_logprobs": None if sampling.prompt_logprobs is not None else 0,
+    }
+    if sampling.temperature == 0:
+        options["seed"] = (sampling.seed or 0) + 1 if (sampling.seed or 0) < 2**31 else 0
+    return {name: value for name, value in options.items() if name in lab.domain.supported}
+
+
+def _greedy(request: Request, change: dict[str, Any]) -> dict[str, Any]:
+    """What makes a sampled request greedy; a greedy one stays as it is."""
+    if request.sampling.temperature == 0:
+        return {}
+    if not change:
+        return {"temperature": 0.0, "n": 1}
+    return {"temperature": 1.0, "seed": 1, "n": 1, **change}
+
+
+def _shifted(lab: Lab, request: Request) -> dict[str, Any]:
+    sampling = request.sampling
+    if sampling.logit_bias or sampling.repetition_penalty != 1.0:
+        return {}
+    return {"logit_bias": dict.fromkeys(range(lab.limits.vocab_size), 1.0)}
+
+
+def _alike(lab: Lab, answer: Answer) -> Iterator[Violation]:
+    for first, second in zip(answer.samples, answer.samples[1:], strict=False):
+        same = first.tokens == second.tokens and first.complete and second.complete
+        if same and _collision(lab, answer, first.index) < COLLISION:
+            name = answer.request.id
+            message = f"{name}: samples {first.index} and {second.index} are the same {len(first.tokens)} tokens"
+            yield Violation(code="P18", slug="samples-alike", message=message, request_id=name)
+            return
+
+
+def _collision(lab: Lab, answer: Answer, index: int) -> float:
+    """Probability that independent draws give these tokens again; 1 if the distributions are not known."""
+    chance = 1.0
+    sampling: SamplingParams = answer.request.sampling
+    for position, token in enumerate(answer.samples[index].tokens):
+        row = lab.processed_row(answer, index, position)
+        if row is None or not np.isfinite(row).any():
+            return 1.0
+        chance *= float(probabilities(row, sampling)[token])
+    lab.tally.looked += 1
+    return chance
+
+
+def _reseeded(lab: Lab, answer: Answer) -> Iterator[Violation]:
+    request = answer.request
+    alone = lab.alone(request)
+    if not alone.sound or not alone.answers[request.id].samples:
+        return
+    first = alone.answers[request.id]
+    if not first.samples[0].tokens or _collision(lab, first, 0) >= COLLISION:
+        return
+    other = lab.alone(_with(request, seed=((request.sampling.seed or 0) + ANOTHER_SEED) % 2**31))
+    again = other.answers[request.id].samples if other.sound else ()
+    if again and again[0].tokens == first.samples[0].tokens:
+        message = f"{request.id}: another seed gives the same {len(first.samples[0].tokens)} tokens"
+        yield Violation(code="P31", slug="seed-without-effect", message=message, request_id=request.id)
+
+
+def _biased(lab: Lab, request: Request) -> Iterator[Violation]:
+    bound = lab.domain.bounds.get("logit_bias")
+    if bound is None or bound.maximum is None or bound.minimum is None or bound.maximum < 100 or bound.minimum > -100:
+        return
+    plain = _with(request, temperature=0.0, n=1, logit_bias={}, repetition_penalty=1.0, min_tokens=0, max_tokens=1)
+    token = next(iter(request.sampling.logit_bias))
+    usual = _first(lab, plain)
+    forced = _first(lab, _with(plain, logit_bias={token: bound.maximum}))
+    if usual is None or forced is None:
+        return
+    lab.tally.looked += 1
+    if forced != token:
+        message = f"{request.id}: a bias of {bound.maximum:g} for token {token} gives token {forced}"
+        yield Violation(code="P31", slug="bias-without-effect", message=message, request_id=request.id)
+    elif _first(lab, _with(plain, logit_bias={usual: bound.minimum})) == usual:
+        message = f"{request.id}: token {usual} is chosen in spite of a bias of {bound.minimum:g}"
+        yield Violation(code="P31", slug="ban-without-effect", message=message, request_id=request.id)
+
+
+def _first(lab: Lab, request: Request) -> int | None:
+    run = lab.alone(request)
+    answer = run.answers.get(request.id)
+    if answer is None or not run.sound or not answer.samples or not answer.samples[0].tokens:
+        return None
+    return answer.samples[0].tokens[0]

@@ -1,0 +1,208 @@
+"""Against a recomputation: full forward pass, another device, changed later tokens, padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from fuzz.lab.lab import Lab
+from fuzz.lab.recording import Answer, Sample
+from fuzz.lab.relation import relate
+from fuzz.lab.sampling import Row, log_softmax, processed
+from fuzz.lab.tolerance import BATCH, DEVICE, RECOMPUTE
+from fuzz.properties.model import Cost, Violation
+from fuzz.properties.registry import register
+from targets.contract import FinishReason, Request, SamplingParams, ScoresTokens
+from targets.trace import Arrival, Trace
+
+LEAD = 0.25
+"""By how much the padding token is made the best one, where counting padding by mistake would cost it more."""
+
+
+@register(
+    "P16",
+    "Incremental equals recompute",
+    sources=("CACHE-31", "CACHE-28", "CACHE-12"),
+    needs=(ScoresTokens,),
+    cost=Cost.OBSERVES,
+)
+def incremental_equals_recompute(lab: Lab, _case: Trace) -> Iterator[Violation]:
+    """Every greedy token is the best one by the logits of a full forward pass over prompt and completion.
+
+    Processed logits are recomputed in float64 from the target's own `logits`; a token may trail the best by 2 eps,
+    and is then excused. Holds for whatever lengths, chunks, cache hits and neighbours the case has. Requests with an
+    adapter are left out, since `logits` takes none.
+    """
+    for answer in lab.base.valid():
+        for sample in answer.samples:
+            rows = lab.step_scores(answer, sample.index) if _is_greedy(answer, sample) else None
+            if rows is not None:
+                yield from _follows("P16", lab, answer, sample, rows, RECOMPUTE)
+
+
+@register(
+    "P22",
+    "Devices and dtypes agree",
+    sources=("DEVICE-03", "DEVICE-01", "FINITE-05", "SAMPLE-14"),
+    needs=(ScoresTokens,),
+)
+def devices_agree(lab: Lab, _case: Trace) -> Iterator[Violation]:
+    """What this device and dtype generate agrees with the logits of the same target in float32 on the CPU.
+
+    Greedy tokens are the best ones within 2 eps, reported log-probabilities agree within eps; eps is calibrated for
+    the device and dtype. On the CPU in float32 there is nothing to compare.
+    """
+    if lab.device == "cpu" and lab.dtype == "float32":
+        return
+    for answer in lab.base.valid():
+        for sample in answer.samples:
+            if sample.finish_reason is FinishReason.ERROR or not sample.tokens or answer.request.adapter is not None:
+                continue
+            scores = lab.peer.scores((*answer.request.prompt, *sample.tokens))
+            if scores is None:
+                continue
+            rows = scores[len(answer.request.prompt) - 1 : -1]
+            if _is_greedy(answer, sample):
+                yield from _follows("P22", lab, answer, sample, rows, DEVICE)
+            yield from _reported(lab, answer, sample, rows)
+
+
+@register(
+    "P23",
+    "Causality",
+    sources=("DEVICE-01", "CACHE-26"),
+    needs=(ScoresTokens,),
+)
+def causality(lab: Lab, _case: Trace) -> Iterator[Violation]:
+    """Logits at a position depend on the tokens up to it alone.
+
+    For the longest sequence of the case: changing all later tokens changes no earlier row of `logits` by more than
+    rounding (equal shapes), and leaving them out changes none by more than eps. Cut in the middle and at both ends.
+    """
+    sequences = [
+        (*answer.request.prompt, *sample.tokens)
+        for answer in lab.base.valid()
+        for sample in answer.samples
+        if answer.request.adapter is None
+    ]
+    tokens = max(sequences, key=len, default=())
+    whole = lab.scores(tokens)
+    if whole is None:
+        return
+    for cut in sorted({1, len(tokens) // 2, len(tokens) - 1} - {0, len(tokens)}):
+        changed = tuple((token + 1) % lab.limits.vocab_size for token in tokens[cut:])
+        later = lab.scores((*tokens[:cut], *changed))
+        without = lab.scores(tokens[:cut])
+        for name, other, allowed in (("changing", later, False), ("dropping", without, True)):
+            if other is None:
+                continue
+            lab.tally.looked += 1
+            distance = float(np.nanmax(np.abs(np.nan_to_num(whole[:cut]) - np.nan_to_num(other[:cut]))))
+            if distance > lab.tolerances.floor and not (allowed and distance <= lab.tolerances.eps(RECOMPUTE)):
+                message = f"{name} the tokens after position {cut - 1} changes earlier logits by {distance:.3g}"
+                yield Violation(code="P23", slug=f"{name}-later-tokens", message=message)
+                return
+
+
+@register(
+    "P24",
+    "Padding invariance",
+    sources=("BATCH-14", "BATCH-24", "BATCH-26", "BATCH-09"),
+    fields=("logit_bias",),
+)
+def padding_invariance(lab: Lab, case: Trace) -> Iterator[Violation]:
+    """How much longer or shorter its neighbours are does not matter to a request, not even to its padding token.
+
+    For a greedy request of the case with a penalty: its padding token is biased to lead narrowly, so that counting
+    padding as text, or attending to it, changes the choice; then it runs alone and beside longer and shorter ones.
+    """
+    pad = lab.limits.pad_token_id
+    penalised = [answer.request for answer in lab.base.valid() if _has_penalty(answer.request.sampling)]
+    if pad is None or not penalised:
+        return
+    request = _padded(lab, penalised[0], pad)
+    neighbours = tuple(_neighbour(lab, request, length) for length in (1, len(request.prompt) + 5))
+    arrivals = tuple(Arrival(request=one) for one in (request, *neighbours))
+    together = lab.record(Trace(arrivals=arrivals, knobs=case.knobs))
+    yield from relate(lab, "P24", lab.alone(request), together, BATCH, pairs=[(request.id, request.id)])
+
+
+def _is_greedy(answer: Answer, sample: Sample) -> bool:
+    fine = sample.tokens and sample.finish_reason is not FinishReason.ERROR
+    return bool(fine) and answer.request.sampling.temperature == 0
+
+
+def _follows(code: str, lab: Lab, answer: Answer, sample: Sample, rows: Row, kind: str) -> Iterator[Violation]:
+    """Whether each token is the best one by the raw logits `[tokens, vocab]`; near-ties are excused."""
+    request = answer.request
+    lab.tally.compared += 1
+    lab.tally.looked += 1
+    excused = False
+    for position, token in enumerate(sample.tokens):
+        row = rows[position]
+        if not np.isfinite(row).any():
+            return
+        row = processed(row, request.sampling, request.prompt, sample.tokens[:position], lab.limits)
+        distance = float(row.max() - row[token])
+        # A token that can never be chosen is P25's business.
+        if distance == 0 or not np.isfinite(distance):
+            continue
+        if distance > 2 * lab.tolerances.floor and distance > 2 * lab.tolerances.eps(kind):
+            best = int(row.argmax())
+            message = f"{request.id}: token {position} is {token}, but {best} leads it by {distance:.3g}"
+            yield Violation(
+                code=code,
+                slug="not-the-best-token",
+                message=message,
+                request_id=request.id,
+                evidence={"position": position, "length": len(request.prompt) + position, "lead": distance},
+            )
+            return
+        excused = True
+    lab.tally.excused += excused
+
+
+def _reported(lab: Lab, answer: Answer, sample: Sample, rows: Row) -> Iterator[Violation]:
+    if lab.domain.logprobs_scale != "raw":
+        return
+    for position, (row, reported) in enumerate(zip(rows, sample.logprobs, strict=False)):
+        if reported is None:
+            continue
+        lab.tally.looked += 1
+        scores = log_softmax(row)
+        distance = max(
+            abs(float(scores[token]) - value)
+            for token, value in ((sample.tokens[position], reported.logprob), *reported.top)
+        )
+        if not distance <= lab.tolerances.eps(DEVICE):
+            name = answer.request.id
+            message = f"{name}, token {position}: log-probabilities differ from the CPU in float32 by {distance:.3g}"
+            yield Violation(code="P22", slug="logprobs-differ", message=message, request_id=name)
+            return
+
+
+def _has_penalty(sampling: SamplingParams) -> bool:
+    penalised = sampling.presence_penalty or sampling.frequency_penalty or sampling.repetition_penalty != 1.0
+    return bool(penalised) and sampling.temperature == 0
+
+
+def _padded(lab: Lab, request: Request, pad: int) -> Request:
+    """The request with its padding token biased so that it leads the first choice by `LEAD`."""
+    sampling = request.sampling
+    bound = lab.domain.bounds.get("logit_bias")
+    most = bound.maximum if bound is not None and bound.maximum is not None else 100.0
+    rows = lab.scores(request.prompt) if request.adapter is None else None
+    lead = 5.0
+    if rows is not None and np.isfinite(rows[-1]).all():
+        row = processed(rows[-1], sampling, request.prompt, (), lab.limits)
+        lead = float(row.max() - row[pad]) + LEAD if np.isfinite(row[pad]) else lead
+    bias = {pad: max(0.0, min(most, lead))}
+    return msgspec.structs.replace(request, sampling=msgspec.structs.replace(sampling, logit_bias=bias))
+
+
+def _neighbour(lab: Lab, request: Request, length: int) -> Request:
+    most = lab.limits.context_length - request.sampling.max_tokens
+    prompt = (request.prompt * (length // len(request.prompt) + 1))[: max(1, min(length, most))]
+    return msgspec.structs.replace(request, id=f"{request.id}-beside-{length}", prompt=prompt[::-1])

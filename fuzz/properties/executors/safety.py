@@ -1,0 +1,283 @@
+"""What must hold of any run whatever: no exceptions, an end for every request, finite numbers, nothing lost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+
+from fuzz.lab.lab import Lab
+from fuzz.lab.recording import Answer, Failure, Recording, Sample
+from fuzz.lab.relation import relate
+from fuzz.lab.tolerance import BATCH
+from fuzz.properties.model import Cost, Evidence, Violation
+from fuzz.properties.registry import register
+from targets.contract import FinishReason, ReportsResources, Request, SamplingParams, TokenLogprobs
+from targets.trace import MAX_STEP, Arrival, Trace
+
+STARVED_STEPS = 3
+"""Tokens that a younger request may get while the oldest one pauses."""
+CANARY_TOKENS = 4
+STACK_LINES = 12
+
+
+@register(
+    "P1",
+    "Crash-free",
+    sources=("VALID-01", "VALID-02", "VALID-31", "CACHE-15", "CACHE-17", "LIFE-18"),
+    cost=Cost.OBSERVES,
+)
+def crash_free(lab: Lab, _case: Trace) -> Iterator[Violation]:
+    """No call of an executor raises anything but `RequestRejected` from `submit`.
+
+    Judged on every run that was made for the case. What a malformed request raises in `submit` is left to P4.
+    Signals, exits, hangs and memory are judged by containment.
+    """
+    lab.tally.looked += 1
+    seen = set()
+    for failure in (*lab.failures, *(found for recording in lab.recordings for found in _failures(recording))):
+        if failure.slug not in seen:
+            seen.add(failure.slug)
+            yield _raised("P1", failure)
+
+
+@register(
+    "P2",
+    "Liveness",
+    sources=("LIFE-01", "LIFE-05", "LIFE-07", "LIFE-10", "STREAM-15"),
+    cost=Cost.OBSERVES,
+)
+def liveness(lab: Lab, _case: Trace) -> Iterator[Violation]:
+    """Every accepted request ends: each sample has exactly one terminal event and nothing after it.
+
+    A run ends within 64 + 8 x (prompt and completion tokens of all requests) steps; a step returns nothing only when
+    nothing is queued or running; an aborted request gets no further token; the oldest unfinished request, once it has
+    begun, does not pause while a younger one gets three tokens or more. Judged on every run made for the case.
+    """
+    lab.tally.looked += 1
+    for recording in lab.recordings:
+        if recording.failure is None:
+            yield from _unended(recording)
+            yield from _misended(recording)
+        yield from _starved(recording)
+
+
+@register("P3", "Health after any case", sources=("VALID-31", "VALID-01", "FINITE-06", "LIFE-08"))
+def healthy_afterwards(lab: Lab, case: Trace) -> Iterator[Violation]:
+    """After any case a fixed greedy request still gets the tokens that a fresh executor gives it.
+
+    It is sent twice at the end of the case, to the same executor: the second one meets its own cached prompt. Each
+    takes at most three times the steps that it takes on a fresh executor.
+    """
+    canary = canary_of(lab)
+    names = (f"{canary.id}-1", f"{canary.id}-2")
+    late = tuple(
+        Arrival(request=msgspec.structs.replace(canary, id=name), step=MAX_STEP - 2 + index)
+        for index, name in enumerate(names)
+    )
+    fresh = lab.alone(canary)
+    after = lab.record(msgspec.structs.replace(case, arrivals=(*case.arrivals, *late)))
+    if not (fresh.sound and after.sound and fresh.answers[canary.id].accepted):
+        return
+    kind = "prefix_cache" if lab.values("prefix_cache") else BATCH
+    yield from relate(lab, "P3", fresh, after, kind, pairs=[(canary.id, name) for name in names])
+    usual = _duration(fresh.answers[canary.id])
+    for name in names:
+        taken = _duration(after.answers[name])
+        if taken > 3 * usual:
+            message = f"the canary takes {taken} steps after the case, {usual} on a fresh executor"
+            yield Violation(code="P3", slug="slow", message=message, request_id=name)
+
+
+@register("P10", "Finite", sources=("FINITE-01", "FINITE-10", "FINITE-12"), cost=Cost.OBSERVES)
+def finite(lab: Lab, _case: Trace) -> Iterator[Violation]:
+    """Numbers are finite: no reported log-probability is NaN or above 0, that of a chosen token is not -inf.
+
+    Logits of the case's own sequences are neither NaN nor +inf, and each row has a finite entry. Judged on every run.
+    """
+    for recording in lab.recordings:
+        for answer in recording.valid():
+            yield from _unfinite_reports(lab, answer)
+    for answer in lab.base.valid():
+        for sample in answer.samples:
+            yield from _unfinite_logits(lab, answer, sample)
+
+
+@register(
+    "P12",
+    "Conservation of blocks",
+    sources=("LIFE-12", "LIFE-09", "LIFE-13", "CACHE-29"),
+    needs=(ReportsResources,),
+    cost=Cost.OBSERVES,
+)
+def conservation(lab: Lab, _case: Trace) -> Iterator[Violation]:
+    """At idle `free + cached == total`, nothing waits or runs, and the total is what it was at the start.
+
+    Between two steps no count is negative and `free + cached` does not exceed the total. Judged on every run made
+    for the case, whatever was aborted or refused in it.
+    """
+    for recording in lab.recordings:
+        if recording.overdrawn is not None:
+            now = recording.overdrawn
+            message = f"impossible accounting between two steps: {now}"
+            yield Violation(code="P12", slug="overdrawn", message=message, evidence=_knobs(recording))
+        if recording.closed is not None and recording.opened is not None:
+            lab.tally.looked += 1
+            yield from _lost(recording)
+
+
+def canary_of(lab: Lab) -> Request:
+    """A fixed greedy request of a little more than two blocks, or as long as the target takes."""
+    block = lab.limits.block_size or 4
+    length = max(1, min(2 * block + 1, lab.limits.context_length - CANARY_TOKENS))
+    special = {*lab.limits.special_token_ids, *lab.limits.eos_token_ids}
+    usable = [token for token in range(lab.limits.vocab_size) if token not in special] or [0]
+    prompt = tuple(usable[(5 + 17 * position) % len(usable)] for position in range(length))
+    return Request(id="canary", prompt=prompt, sampling=SamplingParams(temperature=0.0, max_tokens=CANARY_TOKENS))
+
+
+def _duration(answer: Answer) -> int:
+    return answer.progress[-1] - (answer.submitted or 0) + 1 if answer.progress else 0
+
+
+def _failures(recording: Recording) -> Iterator[Failure]:
+    if recording.failure is not None:
+        yield recording.failure
+    for answer in recording.answers.values():
+        if answer.failure is not None and not answer.breaches:
+            yield answer.failure
+
+
+def _raised(code: str, failure: Failure) -> Violation:
+    evidence: dict[str, Evidence] = {
+        "call": failure.call,
+        "step": failure.step,
+        "stack": [*failure.stack.splitlines()[-STACK_LINES:]],
+    }
+    message = f"{failure.call} raised {failure.error_type}: {failure.message}"
+    return Violation(code=code, slug=failure.slug, message=message, request_id=failure.request_id, evidence=evidence)
+
+
+def _unended(recording: Recording) -> Iterator[Violation]:
+    waiting = [name for name, answer in recording.answers.items() if answer.accepted and not answer.finished]
+    evidence = _knobs(recording)
+    evidence |= {"unfinished": [*waiting], "steps": recording.steps}
+    if recording.stuck:
+        message = f"a step returned nothing although {', '.join(waiting)} had not ended"
+        yield Violation(code="P2", slug="stuck", message=message, request_id=waiting[0], evidence=evidence)
+    elif recording.exhausted:
+        message = f"{', '.join(waiting)} had not ended after {recording.steps} steps (bound {recording.bound})"
+        yield Violation(code="P2", slug="endless", message=message, request_id=waiting[0], evidence=evidence)
+
+
+def _misended(recording: Recording) -> Iterator[Violation]:
+    if recording.strays:
+        message = f"an event of a request or sample that nobody asked for: {recording.strays[0]}"
+        yield Violation(code="P2", slug="stray-event", message=message, evidence=_knobs(recording))
+    for name, answer in recording.answers.items():
+        for sample in answer.samples:
+            if sample.terminals > 1:
+                message = f"{name} sample {sample.index} has {sample.terminals} terminal events"
+                yield Violation(code="P2", slug="two-ends", message=message, request_id=name)
+            elif sample.late:
+                message = f"{name} sample {sample.index} has {sample.late} events after its terminal one"
+                yield Violation(code="P2", slug="event-after-end", message=message, request_id=name)
+        yield from _after_abort(answer)
+
+
+def _after_abort(answer: Answer) -> Iterator[Violation]:
+    if answer.aborted is None:
+        return
+    for sample in answer.samples:
+        if sample.steps and sample.steps[-1] >= answer.aborted:
+            name = answer.request.id
+            message = f"{name} sample {sample.index} was aborted before step {answer.aborted} and still got tokens"
+            yield Violation(code="P2", slug="token-after-abort", message=message, request_id=name)
+
+
+def _starved(recording: Recording) -> Iterator[Violation]:
+    """Requests in order of arrival; a pause of the oldest unfinished one in which a younger one gets tokens."""
+    begun = [answer for answer in recording.answers.values() if answer.accepted and answer.progress]
+    begun.sort(key=lambda answer: answer.submitted or 0)
+    for place, answer in enumerate(begun):
+        others_end = max((older.progress[-1] for older in begun[:place]), default=-1)
+        for before, after in zip(answer.progress, answer.progress[1:], strict=False):
+            if after - before <= STARVED_STEPS or before < others_end:
+                continue
+            for younger in begun[place + 1 :]:
+                served = sum(before < step < after for sample in younger.samples[:1] for step in sample.steps)
+                if served >= STARVED_STEPS:
+                    name = answer.request.id
+                    message = (
+                        f"{name}, the oldest request, paused from step {before} to {after} "
+                        f"while {younger.request.id} got {served} tokens"
+                    )
+                    yield Violation(
+                        code="P2", slug="starved", message=message, request_id=name, evidence=_knobs(recording)
+                    )
+                    return
+
+
+def _unfinite_reports(lab: Lab, answer: Answer) -> Iterator[Violation]:
+    reported = [(value, True) for sample in answer.samples for value in sample.logprobs if value is not None]
+    reported += [(value, False) for value in answer.prompt_logprobs or () if value is not None]
+    lab.tally.looked += bool(reported)
+    for value, chosen in reported:
+        if not _is_finite(value, chosen):
+            message = f"{answer.request.id} reports the log-probability {value}"
+            yield Violation(code="P10", slug="logprob-not-finite", message=message, request_id=answer.request.id)
+            return
+
+
+def _is_finite(value: TokenLogprobs, chosen: bool) -> bool:
+    numbers = (value.logprob, *(number for _, number in value.top))
+    if any(math.isnan(number) or number > 1e-3 for number in numbers):
+        return False
+    return not chosen or math.isfinite(value.logprob)
+
+
+def _unfinite_logits(lab: Lab, answer: Answer, sample: Sample) -> Iterator[Violation]:
+    if sample.finish_reason is FinishReason.ERROR or not sample.tokens or answer.request.adapter is not None:
+        return
+    sequence = (*answer.request.prompt, *sample.tokens)
+    rows = lab.scores(sequence)
+    if rows is None:
+        return
+    lab.tally.looked += 1
+    name = answer.request.id
+    if rows.shape != (len(sequence), lab.limits.vocab_size):
+        message = f"logits of {len(sequence)} tokens have the shape {rows.shape}"
+        yield Violation(code="P10", slug="logits-shape", message=message, request_id=name)
+    elif np.isnan(rows).any() or np.isposinf(rows).any() or not np.isfinite(rows).any(axis=-1).all():
+        message = f"the logits of {name} hold NaN, +inf, or a row without a finite entry"
+        yield Violation(code="P10", slug="logits-not-finite", message=message, request_id=name)
+
+
+def _lost(recording: Recording) -> Iterator[Violation]:
+    now, before = recording.closed, recording.opened
+    assert now is not None
+    assert before is not None
+    evidence: dict[str, Evidence] = _knobs(recording) | {
+        "total": now.total_blocks,
+        "free": now.free_blocks,
+        "cached": now.cached_blocks,
+        "running": now.running,
+        "waiting": now.waiting,
+    }
+    if now.running or now.waiting:
+        message = f"at idle {now.running} requests are running and {now.waiting} waiting"
+        yield Violation(code="P12", slug="not-idle", message=message, evidence=evidence)
+    missing = now.total_blocks - now.free_blocks - now.cached_blocks
+    if missing or now.total_blocks != before.total_blocks:
+        slug = "blocks-lost" if missing > 0 else "blocks-gained"
+        message = f"at idle {missing} of {before.total_blocks} blocks are neither free nor cached"
+        yield Violation(code="P12", slug=slug, message=message, evidence=evidence)
+
+
+def _knobs(recording: Recording) -> dict[str, Evidence]:
+    evidence: dict[str, Evidence] = {"knobs": [f"{name}={value}" for name, value in recording.trace.knobs.items()]}
+    if recording.watched:
+        evidence["during"] = recording.watched
+    return evidence
