@@ -5,12 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from fuzz.contain.outcome import Fate, Outcome
 from fuzz.properties.model import Verdict
+
+if TYPE_CHECKING:
+    # Importing Hypothesis takes half a second, which only its engine should pay.
+    from hypothesis.strategies import SearchStrategy
 
 Case = msgspec.Struct
 """A trace, a graph case or an HTTP case: tagged plain data (`targets.codec`)."""
@@ -41,6 +45,10 @@ class Harness(Protocol):
     def probes(self) -> memoryview:
         """The branch-arm map: one byte an arm, zeroed before each case, shared with the workers."""
 
+    @property
+    def restarts(self) -> int:
+        """Workers lost so far to crashes, hangs and memory."""
+
     def run(self, case: Case) -> Trial:
         """Run and judge one case."""
 
@@ -59,6 +67,9 @@ class CaseSpace(Protocol):
 
     def decode(self, data: bytes) -> Case:
         """A case from its JSON. Raises `targets.codec.DecodeError`."""
+
+    def strategy(self) -> SearchStrategy[Case]:
+        """The cases of `generate`, drawn by Hypothesis so that they shrink."""
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
@@ -102,6 +113,12 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     codes: tuple[str, ...] | None = None
 
 
+class Noted(msgspec.Struct, frozen=True, kw_only=True, tag="noted"):
+    """Something people should know that is no finding, such as an error in a mutator of ours."""
+
+    message: str
+
+
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
     """The engine ended by itself or was told to stop."""
 
@@ -109,7 +126,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
     progress: Progress
 
 
-Event = Started | Progress | NewCoverage | Failed | Finished
+Event = Started | Progress | NewCoverage | Failed | Noted | Finished
 
 
 @dataclass(frozen=True)

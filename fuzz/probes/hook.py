@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
 from types import CodeType, ModuleType
 
 from fuzz.probes.insert import insert_probes
@@ -77,6 +78,23 @@ def install(plan: ProbePlan, probes: memoryview) -> ProbeHook:
     hook = ProbeHook({module.name: module for module in plan.modules}, probes)
     sys.meta_path.insert(0, hook)
     return hook
+
+
+def load_copy(name: str, plan: ProbePlan, probes: memoryview) -> ModuleType:
+    """A second copy of a planned module, with probes, beside the plain one that `sys.modules` keeps.
+
+    Raises `KeyError` for a module that is not in the plan, `ValueError` if its source has changed since.
+    """
+    module = {module.name: module for module in plan.modules}[name]
+    hook = ProbeHook({name: module}, probes)
+    code = hook.compile(module, Path(module.path).read_bytes(), module.path)
+    if code is None:
+        raise ValueError(f"the source of {name!r} has changed since the probes were planned: {module.path}")
+    copy = ModuleType(name)
+    copy.__file__ = module.path
+    hook.prepare(copy)
+    exec(code, copy.__dict__)  # noqa: S102 - it is the module's own code
+    return copy
 
 
 class _ProbedLoader(SourceFileLoader):
