@@ -1,0 +1,82 @@
+"""The routes of all dialects as one application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from targets.reference.server import anthropic, ollama
+from targets.reference.server.errors import ApiError, respond
+from targets.reference.server.front_end import FrontEnd
+from targets.reference.server.openai import routes as openai
+
+RESOURCES = "/internal/resources"
+"""Accounting for leak checks: the executor's resources and the requests in flight."""
+
+Handler = Callable[[FrontEnd, Request], Awaitable[Any]]
+_log = logging.getLogger(__name__)
+
+_ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("POST", "/v1/completions", openai.completions),
+    ("POST", "/v1/chat/completions", openai.chat),
+    ("POST", "/v1/embeddings", openai.embeddings),
+    ("GET", "/v1/models", openai.models),
+    ("POST", "/v1/messages", anthropic.messages),
+    ("POST", "/api/generate", ollama.generate),
+    ("POST", "/api/chat", ollama.chat),
+    ("GET", "/api/tags", ollama.tags),
+)
+
+
+def build_app(front_end: FrontEnd) -> Starlette:
+    """The application; every error is written in the envelope of the dialect that its path belongs to."""
+    routes = [Route(path, _endpoint(front_end, handler), methods=[method]) for method, path, handler in _ROUTES]
+    routes += [
+        Route(RESOURCES, _endpoint(front_end, _resources), methods=["GET"]),
+        Route("/health", _endpoint(front_end, _health), methods=["GET"]),
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _on_http_error})
+
+
+def _endpoint(front_end: FrontEnd, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            answer: Response = await handler(front_end, request)
+        except ApiError as error:
+            return respond(error, request.url.path)
+        except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer in the envelope
+            _log.exception("a request failed")
+            return respond(ApiError(500, "internal error"), request.url.path)
+        return answer
+
+    return endpoint
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    response = respond(
+        ApiError(error.status_code, f"{request.method} {request.url.path}: {error.detail}"), request.url.path
+    )
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _resources(front_end: FrontEnd, request: Request) -> Response:
+    del request
+    resources = await asyncio.wrap_future(front_end.engine.resources())
+    known = {} if resources is None else msgspec.to_builtins(resources)
+    return JSONResponse({**known, "open_requests": front_end.engine.open_requests})
+
+
+async def _health(front_end: FrontEnd, request: Request) -> Response:
+    del front_end, request
+    return JSONResponse({"status": "ok"})
