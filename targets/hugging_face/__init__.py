@@ -1,1 +1,1 @@
-"""What `targets.transformers` is made of; every module here needs torch and transformers installed."""
+"""What `targets.transformers` is made of; every module but `model_folder` needs torch and transformers."""
