@@ -81,7 +81,7 @@ def number(name: str, request: Request, space: Space) -> str:
         case "full_prompt":
             return repr((1,) * limits.context_length)
         case "long_prompt":
-            return repr((1,) * (2 * limits.context_length))
+            return repr((1,) * min(2 * limits.context_length, limits.context_length + 4096))
         case "many_stops":
             return repr(tuple(f"{entry}" for entry in range(space.domain.max_stop + 1)))
         case "many_biases":

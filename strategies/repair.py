@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from operator import is_
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
+from strategies.follows import Reach, inherited, reaches
 from strategies.malformed import draw_defect, prove
 from strategies.prompts import Setting
 from strategies.sampling import bound_of, fitted, reproducible
@@ -24,31 +25,23 @@ from targets.trace import Arrival, Follow, Trace
 replace = msgspec.structs.replace
 
 
-class Reach(NamedTuple):
-    """An arrival, and the most tokens that its prompt can have once its follow is resolved."""
-
-    arrival: Arrival
-    length: int
-
-
 def is_valid(trace: Trace, space: Space) -> bool:
     """Whether every request lies in the documented domain and fits the block pool; defects are left aside.
 
     A follower is judged with the longest prompt that it can resolve to, made of valid token ids.
     """
     setting = setting_under(space, trace.knobs)
-    known: dict[str, Reach] = {}
-    for arrival in trace.arrivals:
-        if arrival.follow is not None and arrival.follow.request_id not in known:
+    earlier: set[str] = set()
+    for arrival, length in reaches(trace.arrivals).values():
+        if arrival.follow is not None and arrival.follow.request_id not in earlier:
             return False
-        length = reach(arrival, known)
         request = arrival.request
         whole = replace(request, prompt=(0,) * (length - len(request.prompt)) + request.prompt)
         if breaches(whole, space.domain, space.limits):
             return False
         if length + request.sampling.max_tokens > total_ceiling(setting.geometry):
             return False
-        known[request.id] = Reach(arrival, length)
+        earlier.add(request.id)
     return True
 
 
@@ -68,25 +61,11 @@ def repair(trace: Trace, space: Space, source: Source, trusted: Collection[int] 
         arrival = fit_times(arrival, space)
         if arrival.defect is not None and not prove(arrival.request, arrival.defect, space):
             arrival = replace(arrival, defect=draw_defect(source, arrival.request, space))
-        known[arrival.request.id] = Reach(arrival, reach(arrival, known))
+        known[arrival.request.id] = Reach(arrival, len(arrival.request.prompt) + inherited(arrival.follow, known))
         arrivals.append(arrival)
     if knobs is trace.knobs and len(arrivals) == len(trace.arrivals) and all(map(is_, arrivals, trace.arrivals)):
         return trace
     return Trace(arrivals=tuple(arrivals), knobs=knobs)
-
-
-def reach(arrival: Arrival, known: Mapping[str, Reach]) -> int:
-    """Most tokens that the prompt can have once its follow is resolved."""
-    return len(arrival.request.prompt) + inherited(arrival.follow, known)
-
-
-def inherited(follow: Follow | None, known: Mapping[str, Reach]) -> int:
-    """Most tokens that a follower takes over from the prompt and the completion of the request before it."""
-    if follow is None:
-        return 0
-    model, length = known[follow.request_id]
-    kept = length if follow.keep is None else min(follow.keep, length)
-    return kept + (model.request.sampling.max_tokens if follow.completion < 0 else follow.completion)
 
 
 def one_defect(arrivals: tuple[Arrival, ...], most: int) -> tuple[Arrival, ...]:

@@ -92,7 +92,8 @@ class Space(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 def space_of(target: Target, constants: tuple[int, ...] = ()) -> Space:
     """The space of a target; `constants` are integers mined from its source."""
     domain = target.domain or DEFAULT_DOMAIN
-    return Space(limits=target.limits, domain=domain, knobs=target.knobs, constants=constants)
+    knobs = tuple(knob for knob in target.knobs if not knob.costly)
+    return Space(limits=target.limits, domain=domain, knobs=knobs, constants=constants)
 
 
 def geometry_of(space: Space, knobs: Mapping[str, KnobValue]) -> Geometry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from hypothesis import strategies as st
 
+from strategies.follows import reaches
 from strategies.knobs import draw_knobs, draw_small_pool
 from strategies.malformed import draw_defect
 from strategies.prompts import Setting
@@ -136,25 +137,21 @@ def longer(source: Source, setting: Setting, request: Request) -> Request:
 
 def following(source: Source, setting: Setting, arrival: Arrival, earlier: tuple[Arrival, ...]) -> Arrival:
     """The arrival with its prompt put behind an earlier request's prompt and completion, as in a second turn."""
-    model = source.choice(earlier).request
-    request = arrival.request
-    keep = None if source.boolean(0.8) else source.integer(0, len(model.prompt))
-    kept = len(model.prompt) if keep is None else keep
-    longest = model.sampling.max_tokens
-    count = 0 if not reproducible(model.sampling) else -1 if source.boolean(0.6) else source.integer(1, longest)
-    room = setting.ceiling - kept - longest
-    if room < 1 or (kept == 0 and count == 0):
+    chosen, length = reaches(earlier)[source.choice(earlier).request.id]
+    sampling = chosen.request.sampling
+    keep = None if source.boolean(0.8) else source.integer(0, length)
+    count = 0
+    if reproducible(sampling):
+        count = -1 if source.boolean(0.6) else source.integer(1, sampling.max_tokens)
+    before = (length if keep is None else keep) + (sampling.max_tokens if count < 0 else count)
+    if not 0 < before < setting.ceiling:
         return arrival
-    own = request.prompt[: min(source.integer(0, setting.geometry.block), room)]
-    if not own and kept == 0:
-        own = request.prompt[:1]
-    behind = room_behind(setting, kept + longest + len(own))
-    sampling = fitted(request.sampling, setting.space, behind)
-    return msgspec.structs.replace(
-        arrival,
-        request=msgspec.structs.replace(request, prompt=own, sampling=sampling),
-        follow=Follow(request_id=model.id, keep=keep, completion=count),
-    )
+    request = arrival.request
+    own = request.prompt[: min(source.integer(0, setting.geometry.block), setting.ceiling - before)]
+    room = room_behind(setting, before + len(own))
+    fitting = msgspec.structs.replace(request, prompt=own, sampling=fitted(request.sampling, setting.space, room))
+    follow = Follow(request_id=chosen.request.id, keep=keep, completion=count)
+    return msgspec.structs.replace(arrival, request=fitting, follow=follow)
 
 
 def can_cut(space: Space, request: Request) -> bool:

@@ -76,18 +76,30 @@ def _simpler_sampling(sampling: SamplingParams) -> Iterator[SamplingParams]:
 
 def _shorter_prompts(prompt: Prompt) -> Iterator[Prompt]:
     yield from (prompt[:length] for length in KEPT_LENGTHS if length < len(prompt))
-    width = len(prompt) // 2
-    while width >= 1:
+    for width in widths(len(prompt)):
         for start in range(0, len(prompt) - width + 1, width):
             yield prompt[:start] + prompt[start + width :]
-        width //= 2
+
+
+def widths(length: int) -> Iterator[int]:
+    """Lengths of slices to cut out: half, then powers of two down to one, since blocks are mostly such."""
+    half = length // 2
+    if half:
+        yield half
+    power = 1 << max(0, half.bit_length() - 1)
+    while half and power:
+        if power != half:
+            yield power
+        power //= 2
 
 
 def detached(arrival: Arrival, known: Mapping[str, Arrival]) -> Arrival:
     """The arrival with the literal part of what it followed, down the chain, in front of its own prompt."""
     prompt, follow = arrival.request.prompt, arrival.follow
-    while follow is not None and follow.request_id in known:
-        model = known[follow.request_id]
+    remaining = dict(known)
+    while follow is not None and follow.request_id in remaining:
+        # Each is used once, so that a circle in a hand-written trace ends.
+        model = remaining.pop(follow.request_id)
         prompt = (*model.request.prompt[: follow.keep], *prompt)
         follow = model.follow
     return replace(with_prompt(arrival, prompt or (0,)), follow=None)

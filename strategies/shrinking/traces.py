@@ -8,7 +8,7 @@ import msgspec
 
 from strategies.arrivals import with_options, with_prompt, with_request, with_sampling
 from strategies.prompts import Prompt
-from strategies.shrinking.requests import detached, plain, simpler_arrivals, with_max_tokens, with_shorter
+from strategies.shrinking.requests import detached, plain, simpler_arrivals, widths, with_max_tokens, with_shorter
 from targets.contract import KnobValue
 from targets.domain import NEUTRAL
 from targets.trace import Arrival, Trace
@@ -84,12 +84,10 @@ def _all_at_once(trace: Trace) -> Iterator[Trace]:
 def _shorter_together(trace: Trace) -> Iterator[Trace]:
     """The same slice cut from every prompt that has it, so that shared prefixes stay shared."""
     longest = max((arrival.request.prompt for arrival in trace.arrivals), key=len, default=())
-    width = len(longest) // 2
-    while width >= 1:
+    for width in widths(len(longest)):
         for start in range(0, len(longest) - width + 1, width):
             before = longest[: start + width]
             yield _mapped(trace, [_without_slice(arrival, before, start) for arrival in trace.arrivals])
-        width //= 2
 
 
 def _without_slice(arrival: Arrival, before: Prompt, start: int) -> Arrival:
