@@ -17,8 +17,8 @@ _OUT_OF_MEMORY = re.compile(
 """How torch's and NumPy's allocators, C++ and libc say it; torch raises a plain RuntimeError on the CPU."""
 
 _OVERFLOWED = "Cannot recover from stack overflow"
-_DUMP_CUT_OFF = "  ..."
-"""faulthandler ends a thread's dump so after 100 frames."""
+_MOST_FRAMES = 100
+"""faulthandler ends a thread's dump after so many frames; some versions then say `...`, some do not."""
 
 _EXTERNAL = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _STACK_LIMIT = 20_000
@@ -100,9 +100,14 @@ def _fate_of_signal(number: int, stack: str, output_tail: str) -> Fate:
         return Fate.KILLED
     if number == signal.SIGABRT and "std::bad_alloc" in output_tail:
         return Fate.OUT_OF_MEMORY
-    if _OVERFLOWED in stack or (number in (signal.SIGSEGV, signal.SIGBUS) and _DUMP_CUT_OFF in stack.splitlines()):
+    if _OVERFLOWED in stack or (number in (signal.SIGSEGV, signal.SIGBUS) and _deepest(stack) >= _MOST_FRAMES):
         return Fate.STACK_OVERFLOW
     return Fate.CRASHED
+
+
+def _deepest(stack: str) -> int:
+    """The most frames that a dump shows of one thread."""
+    return max(block.count("\n  File ") for block in f"\n{stack}".split("most recent call first"))
 
 
 def _name(number: int) -> str:
