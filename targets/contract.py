@@ -200,6 +200,8 @@ class Knob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     values: tuple[KnobValue, ...]
     """Settings worth trying, the default among them."""
     description: str = ""
+    costly: bool = False
+    """Takes seconds to apply (compilation, say), so campaigns leave it at its default."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from fuzz.corpus.atomic import write_atomically
+from fuzz.corpus.entry import newer_format
 from fuzz.findings.model import FORMAT, Finding
 from targets.codec import DecodeError, decode
 from targets.errors import UsageError, unknown
@@ -32,7 +32,7 @@ def write(folder: Path, finding: Finding) -> Path:
         path = folder / f"{finding.id}-new.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(path, msgspec.json.format(msgspec.json.encode(finding), indent=1) + b"\n")
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(finding), indent=1) + b"\n")
     except OSError as error:
         raise UsageError(
             f"The finding {finding.id} cannot be stored in {folder}: {error.strerror or error}."
@@ -44,13 +44,12 @@ def read(path: Path) -> Finding | Damaged:
     """The finding in a file, or why it cannot be read."""
     try:
         data = path.read_bytes()
-        finding = decode(data, Finding)
+        newer = newer_format(data)
+        if newer is not None:
+            return Damaged(path, f"format {newer} is newer than {FORMAT}, the newest this version reads")
+        return decode(data, Finding)
     except (OSError, DecodeError) as error:
-        newer = _newer_format(path)
-        return Damaged(path, newer or str(error))
-    if finding.format > FORMAT:
-        return Damaged(path, f"format {finding.format} is newer than {FORMAT}, the newest this version reads")
-    return finding
+        return Damaged(path, str(error))
 
 
 def read_all(folder: Path) -> tuple[list[Finding], list[Damaged]]:
@@ -74,30 +73,3 @@ def find(folder: Path, name: str) -> Finding:
     if len(matches) > 1:
         raise UsageError(f"{name!r} fits {len(matches)} findings: {', '.join(item.id for item in matches)}.")
     raise unknown("finding", name, [finding.id for finding in findings], f"They are read from {folder}.")
-
-
-def _newer_format(path: Path) -> str:
-    class _Header(msgspec.Struct):
-        format: int = 0
-
-    try:
-        header = msgspec.json.decode(path.read_bytes(), type=_Header)
-    except (OSError, msgspec.MsgspecError):
-        return ""
-    if header.format > FORMAT:
-        return f"format {header.format} is newer than {FORMAT}, the newest this version reads"
-    return ""
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write beside, flush to disk, rename: a reader sees the old file or the new one, never half of one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

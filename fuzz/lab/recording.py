@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from targets.contract import FinishReason, Request, Resources, TokenLogprobs, Usage
+from targets.contract import FinishReason, Request, Resources, SamplingParams, TokenLogprobs, Usage
 from targets.domain import Breach
 from targets.trace import Trace
 
@@ -98,7 +98,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def deterministic(self) -> bool:
         """Whether the contract fixes the tokens: greedy, or seeded."""
-        return self.request.sampling.temperature == 0 or self.request.sampling.seed is not None
+        sampling: object = self.request.sampling
+        # A malformed request may carry anything here.
+        return isinstance(sampling, SamplingParams) and (sampling.temperature == 0 or sampling.seed is not None)
 
     @property
     def finished(self) -> bool:

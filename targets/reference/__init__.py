@@ -47,7 +47,7 @@ KNOBS = (
     # The smallest pool holds one request of full length at every block size above; fewer blocks refuse long requests.
     Knob("total_blocks", _DEFAULTS.total_blocks, (64, 72, 128), "blocks in the pool"),
     Knob("speculative", _DEFAULTS.speculative, (0, 2, 4), "draft tokens in each decoding step"),
-    Knob("compiled", _DEFAULTS.compiled, (False, True), "run the model through torch.compile"),
+    Knob("compiled", _DEFAULTS.compiled, (False, True), "run the model through torch.compile", costly=True),
     Knob("poison", _DEFAULTS.poison, (False, True), "fill free blocks with NaN"),
 )
 

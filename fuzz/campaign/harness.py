@@ -1,0 +1,133 @@
+"""The harness of a job: every case goes to a contained worker that runs and judges it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from fuzz.campaign.probed_imports import VARIABLE
+from fuzz.campaign.rotation import Rotation
+from fuzz.contain.outcome import EFFECTS, Fate, Outcome
+from fuzz.contain.supervisor import Supervisor
+from fuzz.engines.model import Case, Trial
+from fuzz.judge import ENTRY, Call, Description, Setup
+from fuzz.probes.plan import ProbePlan, plan_probes
+from fuzz.properties.model import Verdict
+from targets import registry
+from targets.codec import encode
+from targets.contract import Target
+from targets.errors import UsageError
+
+DESCRIBING = 120.0
+"""Seconds that calibration may take."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a call may use."""
+
+    deadline: float = 10.0
+    """Seconds."""
+    memory: int | None = None
+    """Bytes beyond the worker's size after import."""
+    core: int | None = None
+    """Core that parent and worker are pinned to."""
+
+
+class ContainedHarness:
+    """Runs cases of one target on one device in contained workers. Context manager.
+
+    Raises `UsageError` when the target does not load, with what happened to it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        device: str,
+        dtype: str,
+        *,
+        limits: Limits = Limits(),
+        codes: tuple[str, ...] | None = None,
+        seed: int = 0,
+        probed: bool = True,
+    ) -> None:
+        self.target: Target = registry.find(name)
+        self.plan: ProbePlan = plan_probes(self.target.modules if probed else ())
+        on_device = device != "cpu"
+        self._supervisor = Supervisor(
+            ENTRY,
+            msgspec.json.encode(Setup(target=name, device=device, dtype=dtype, codes=codes)),
+            deadline=limits.deadline,
+            # An accelerator's address space is huge, so a limit on it would end every worker.
+            memory=None if on_device else limits.memory,
+            imports=("fuzz.campaign.probed_imports", *_libraries(self.target), "fuzz.judge"),
+            shared=self.plan.size,
+            core=limits.core,
+            environment={VARIABLE: ",".join(module for module in self.target.modules if probed)},
+        )
+        self.description = self._describe()
+        self.rotation = Rotation(self.description, random.Random(seed))
+        self._renewals = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers."""
+        self._supervisor.close()
+
+    @property
+    def probes(self) -> memoryview:
+        """The branch-arm map, followed by the behaviour features."""
+        return self._supervisor.shared
+
+    @property
+    def restarts(self) -> int:
+        """Workers lost so far to crashes, hangs and memory."""
+        return self._supervisor.restarts - self._renewals
+
+    def run(self, case: Case) -> Trial:
+        """Run a case and judge it by the properties whose turn it is."""
+        trial = self.judge(case, self.rotation.next(case))
+        self.rotation.learn(trial)
+        return trial
+
+    def judge(self, case: Case, codes: tuple[str, ...] | None) -> Trial:
+        """Run a case and judge it by these properties; None is every applicable one."""
+        self.probes[:] = bytes(len(self.probes))
+        outcome = self._supervisor.call(msgspec.json.encode(Call(case=msgspec.Raw(encode(case)), codes=codes)))
+        answered = outcome.fate is Fate.COMPLETED or outcome.fate in EFFECTS
+        verdict = msgspec.json.decode(outcome.reply or b"{}", type=Verdict) if answered else None
+        return Trial(case, msgspec.structs.replace(outcome, reply=None), verdict, codes)
+
+    def renew(self) -> None:
+        """The next case runs in a fresh worker."""
+        before = self._supervisor.restarts
+        self._supervisor.renew()
+        self._renewals += self._supervisor.restarts - before
+
+    def _describe(self) -> Description:
+        outcome = self._supervisor.call(msgspec.json.encode(Call(describe=True)), deadline=DESCRIBING)
+        if outcome.fate is not Fate.COMPLETED:
+            self.close()
+            raise UsageError(_obituary(self.target.name, outcome))
+        return msgspec.json.decode(outcome.reply or b"", type=Description)
+
+
+def _libraries(target: Target) -> tuple[str, ...]:
+    return tuple(target.requires)
+
+
+def _obituary(name: str, outcome: Outcome) -> str:
+    details = outcome.message or outcome.fate.value
+    stack = f"\n{outcome.stack.strip()}" if outcome.stack else ""
+    return f"Target {name!r} cannot be opened ({outcome.fate}): {outcome.error_type} {details}{stack}".rstrip()

@@ -1,0 +1,18 @@
+"""Imported first in the process that workers are forked from: puts probes into the target's modules as they load.
+
+The modules are named by the environment variable `INFERFUZZ_PROBED`, separated by commas. Parent and workers number
+the arms from the same sources, so nothing else has to be agreed on.
+"""
+
+from __future__ import annotations
+
+import os
+
+from fuzz.contain.worker import shared_memory
+from fuzz.probes.hook import install
+from fuzz.probes.plan import plan_probes
+
+VARIABLE = "INFERFUZZ_PROBED"
+
+if names := os.environ.get(VARIABLE, ""):
+    install(plan_probes(names.split(",")), shared_memory())

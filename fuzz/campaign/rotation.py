@@ -1,0 +1,56 @@
+"""Which properties judge the next case: those that only observe always, of those that run it again one at a time."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+from fuzz.engines.model import Case, Trial
+from fuzz.judge import Description
+from fuzz.properties.registry import properties
+from targets.trace import Trace
+
+EXPLORE = 0.1
+"""Share of turns given without regard to how often a property had something to compare."""
+
+
+class Rotation:
+    """Gives each property its turn; one that rarely finds something to compare in these cases gets fewer."""
+
+    def __init__(self, description: Description, generator: random.Random) -> None:
+        self._observing = description.observing
+        on_defects = {found.code for found in properties(description.kind) if found.malformed}
+        self._relating = tuple(code for code in description.relating if code not in on_defects)
+        self._on_defects = tuple(code for code in description.relating if code in on_defects)
+        self._turns = Counter(dict.fromkeys(self._relating, 1))
+        self._checked = Counter(dict.fromkeys(self._relating, 1))
+        self._random = generator
+
+    def next(self, case: Case) -> tuple[str, ...]:
+        """Codes to judge this case by."""
+        if isinstance(case, Trace) and any(arrival.defect is not None for arrival in case.arrivals):
+            return (*self._observing, *self._on_defects)
+        if not self._relating:
+            return self._observing
+        return (*self._observing, self._choose())
+
+    def learn(self, trial: Trial) -> None:
+        """Count whether the properties had something to compare."""
+        if trial.verdict is None:
+            return
+        for code in trial.codes or ():
+            if code in self._turns:
+                self._turns[code] += 1
+                self._checked[code] += code in trial.verdict.checked
+        # The counts fade, so that a corpus that has moved on is noticed.
+        if self._turns.total() > 1000 * max(1, len(self._relating)):
+            self._turns = Counter({code: max(1, count // 2) for code, count in self._turns.items()})
+            self._checked = Counter({code: max(1, count // 2) for code, count in self._checked.items()})
+
+    def _choose(self) -> str:
+        if self._random.random() < EXPLORE:
+            return self._random.choice(self._relating)
+        # Fewest useful runs first: every property ends up with about as many comparisons as the others, unless
+        # its cases are so rare that it would eat the whole budget.
+        usefulness = [self._checked[code] / self._turns[code] for code in self._relating]
+        return self._random.choices(self._relating, usefulness)[0]

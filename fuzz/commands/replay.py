@@ -1,0 +1,44 @@
+"""`inferfuzz replay`: run a finding or a case again, contained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fuzz import configuration
+from fuzz.cli import EXIT_CLEAN, EXIT_FINDINGS
+
+
+@click.command("replay")
+@click.argument("name", metavar="FINDING")
+@click.option("--times", type=click.IntRange(min=1), default=1, help="Replays, each in a fresh worker.")
+@click.option("--device", help="Another device than the finding's.")
+@click.option("--target", help="Another target than the finding's, to see whether it has the same bug.")
+@click.option("--original", is_flag=True, help="The case as it was found, before shrinking.")
+@click.option("--folder", metavar="PATH", help="Where findings are kept. Default: .inferfuzz")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="Form of the result.")
+def command(
+    name: str, times: int, device: str | None, target: str | None, original: bool, folder: str | None, style: str
+) -> int:
+    """Replay FINDING, an id, a unique prefix of one, or the path of a finding or regression file.
+
+    Exit code 1 if it fails (in whatever way), 0 if it does not.
+    """
+    import msgspec
+
+    from fuzz.campaign.harness import ContainedHarness
+    from fuzz.campaign.spaces import space_for
+    from fuzz.findings.replay import Replay, recipe, replay
+    from fuzz.reports.replay import show_replay
+
+    defaults = configuration.load()
+    chosen = recipe(Path(folder or defaults.folder) / "findings", name, original=original)
+    with ContainedHarness(target or chosen.target, device or chosen.device, chosen.dtype) as harness:
+        case = space_for(harness.target).decode(bytes(chosen.case))
+        result: Replay = replay(harness, case, chosen, times)
+    if style == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(result), indent=1))
+    else:
+        show_replay(result, chosen, harness.description.versions)
+    return EXIT_FINDINGS if result.failed else EXIT_CLEAN

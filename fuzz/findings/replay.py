@@ -1,0 +1,109 @@
+"""Replaying a finding or a regression, each time in a fresh worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from fuzz.contain.outcome import Outcome
+from fuzz.engines.model import Case
+from fuzz.findings import regression, store
+from fuzz.findings.model import Finding
+from fuzz.findings.regression import Regression
+from fuzz.findings.signature import signatures
+from fuzz.findings.triage import Bench
+from fuzz.properties.model import Violation
+from targets.errors import UsageError
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay needs to know."""
+
+    name: str
+    signature: str
+    target: str
+    device: str
+    dtype: str
+    codes: tuple[str, ...]
+    case: msgspec.Raw
+    versions: dict[str, str] = {}
+    """Versions that the finding was made with."""
+
+
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """What the replays showed."""
+
+    times: int
+    failed: int
+    """Replays that failed in any way."""
+    same: int
+    """Replays that failed in the finding's way."""
+    signatures: tuple[str, ...]
+    """Everything the last replay showed."""
+    violations: tuple[Violation, ...]
+    outcome: Outcome
+    case: msgspec.Raw
+
+
+def recipe(folder: Path, name: str, *, original: bool = False) -> Recipe:
+    """What a finding's id, or the path of a finding or regression file, says. Raises `UsageError`."""
+    path = Path(name)
+    if path.suffix == ".json" and path.exists():
+        return _from_file(path, original=original)
+    return _from_finding(store.find(folder, name), original=original)
+
+
+def replay(bench: Bench, case: Case, chosen: Recipe, times: int) -> Replay:
+    """Run the case so many times, each in a fresh worker."""
+    failed = same = 0
+    for _ in range(times):
+        bench.renew()
+        trial = bench.judge(case, chosen.codes or None)
+        shown = signatures(trial)
+        failed += bool(shown)
+        same += chosen.signature in shown
+    return Replay(
+        times=times,
+        failed=failed,
+        same=same,
+        signatures=shown,
+        violations=trial.verdict.violations if trial.verdict else (),
+        outcome=trial.outcome,
+        case=chosen.case,
+    )
+
+
+def _from_file(path: Path, *, original: bool) -> Recipe:
+    found = store.read(path)
+    if isinstance(found, Finding):
+        return _from_finding(found, original=original)
+    try:
+        return _from_regression(regression.load(path))
+    except UsageError as error:
+        raise UsageError(f"{path} is neither a finding ({found.reason}) nor a regression ({error}).") from None
+
+
+def _from_finding(finding: Finding, *, original: bool) -> Recipe:
+    return Recipe(
+        name=finding.id,
+        signature=finding.signature,
+        target=finding.target,
+        device=finding.device,
+        dtype=finding.dtype,
+        codes=finding.codes,
+        case=finding.original if original else finding.case,
+        versions=finding.versions,
+    )
+
+
+def _from_regression(found: Regression) -> Recipe:
+    return Recipe(
+        name=found.finding,
+        signature=found.signature,
+        target=found.target,
+        device=found.device,
+        dtype=found.dtype,
+        codes=found.codes,
+        case=found.case,
+    )

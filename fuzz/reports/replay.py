@@ -1,0 +1,38 @@
+"""A replay for people: whether it failed again, how, and the case."""
+
+from __future__ import annotations
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from fuzz.findings.replay import Recipe, Replay
+
+
+def show_replay(result: Replay, recipe: Recipe, versions: dict[str, str]) -> None:
+    """Print to standard output."""
+    console = Console()
+    console.print(Text(msgspec.json.format(bytes(result.case), indent=1).decode()), soft_wrap=True)
+    for violation in result.violations:
+        console.print(Text.assemble((violation.signature, "bold red"), f"  {violation.message}"), soft_wrap=True)
+        for name, value in violation.evidence.items():
+            console.print(Text(f"  {name}: {value}"), soft_wrap=True)
+    outcome = result.outcome
+    if outcome.message:
+        console.print(Text.assemble((str(outcome.fate), "bold red"), f"  {outcome.error_type} {outcome.message}"))
+    if outcome.stack:
+        console.print(Text(outcome.stack.rstrip(), style="dim"), soft_wrap=True)
+    for name, version in recipe.versions.items():
+        if versions.get(name, version) != version:
+            console.print(Text(f"{name} is {versions[name]} now; the finding was made with {version}", style="yellow"))
+    console.print(_verdict(result, recipe))
+
+
+def _verdict(result: Replay, recipe: Recipe) -> Text:
+    of = f"{result.times} replay{'s' if result.times > 1 else ''}"
+    if result.same:
+        return Text(f"{recipe.name} still fails: {recipe.signature} in {result.same} of {of}", style="bold red")
+    if result.failed:
+        shown = ", ".join(result.signatures)
+        return Text(f"{recipe.name} fails in another way in {result.failed} of {of}: {shown}", style="bold red")
+    return Text(f"{recipe.name} does not fail any more ({of})", style="bold green")
