@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from strategies.graphs.nodes import draw_nesting, draw_working
 from strategies.graphs.space import CHANNELS, GraphSpace
@@ -53,9 +54,9 @@ class Drawing:
                 return found
         return f"n{number}"
 
-    def add(self, config: NodeConfig, after: tuple[End, ...], *, join: Join = Join.ANY, **options: object) -> str:
+    def add(self, config: NodeConfig, after: tuple[End, ...], **options: Any) -> str:
         """A new node behind others; its name."""
-        node = Node(id=self.name(), config=config, join=join, **options)  # type: ignore[arg-type]
+        node = Node(id=self.name(), config=config, **options)
         self.nodes.append(node)
         self.edges += [Edge(source=name, target=node.id, condition=condition) for name, condition in after]
         return node.id
@@ -118,13 +119,19 @@ def draw_block(drawing: Drawing, ends: tuple[End, ...], depth: int, *, beside: b
 
 def draw_node(drawing: Drawing, ends: tuple[End, ...], *, beside: bool, join: Join = Join.ANY) -> str:
     """A working node behind the ends."""
-    source, domain = drawing.source, drawing.space.domain
+    source, space = drawing.source, drawing.space
+    options = draw_patience(source, space)
+    return drawing.add(draw_working(source, space, beside=beside), ends, join=join, **options)
+
+
+def draw_patience(source: Source, space: GraphSpace) -> dict[str, Any]:
+    """Retries and timeout of a node; a timeout never falls together with the end of a scripted latency."""
     options: dict[str, object] = {}
-    if source.boolean(0.25) and domain.max_retries:
-        options["retries"] = source.integer(1, min(3, domain.max_retries))
-    if domain.deadlines and source.boolean(0.1):
+    if source.boolean(0.25) and space.domain.max_retries:
+        options["retries"] = source.integer(1, min(3, space.domain.max_retries))
+    if space.domain.deadlines and source.boolean(0.1):
         options["timeout"] = source.integer(0, 60) / 100 + 0.005
-    return drawing.add(draw_working(source, drawing.space, beside=beside), ends, join=join, **options)
+    return options
 
 
 def parallel_block(drawing: Drawing, ends: tuple[End, ...], depth: int) -> tuple[End, ...]:
@@ -181,7 +188,7 @@ def nested_block(drawing: Drawing, ends: tuple[End, ...], depth: int, *, beside:
         return _plain(draw_node(drawing, ends, beside=beside))
     if isinstance(config, FanOutConfig) and not any(commutes(name) for name in ("count", "tags")):
         return _plain(draw_node(drawing, ends, beside=beside))
-    return _plain(drawing.add(config, ends))
+    return _plain(drawing.add(config, ends, **draw_patience(source, space)))
 
 
 def random_graph(source: Source, space: GraphSpace, size: int) -> GraphConfig:

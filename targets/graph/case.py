@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from targets.contract import KnobValue
-from targets.graph.config import GraphConfig, Value
+from targets.graph.config import GraphConfig, Value, plain
 from targets.graph.script import GraphInputs, Script
 
 
@@ -56,7 +56,7 @@ class GraphCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 def document_of(case: GraphCase) -> Any:
     """The config as plain dicts and lists, the defect in place. Raises `ValueError` if a patch has no place."""
-    document = msgspec.to_builtins(case.config)
+    document = plain(case.config)
     for patch in case.defect.patches if case.defect else ():
         document = _patched(document, patch)
     return document

@@ -8,6 +8,7 @@ are ready next. A node's edge conditions see the state with that node's own writ
 from __future__ import annotations
 
 import enum
+from typing import Any
 
 import msgspec
 
@@ -276,3 +277,8 @@ def with_body(node: Node, body: GraphConfig) -> Node:
 def channels_of(config: GraphConfig) -> dict[str, Channel]:
     """The declared channels and the message channel."""
     return {MESSAGE: Channel(initial=""), **config.state}
+
+
+def plain(config: GraphConfig) -> Any:
+    """The config as a document of dicts and lists, as its JSON text is read."""
+    return msgspec.json.decode(msgspec.json.encode(config))

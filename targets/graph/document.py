@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import yaml
 
 from targets.codec import encode_pretty
 from targets.errors import UsageError
-from targets.graph.config import GraphConfig
+from targets.graph.config import GraphConfig, plain
 from targets.graph.contract import GraphRejected
 from targets.graph.domain import DEFAULT_GRAPH_DOMAIN, GraphDomain
 from targets.graph.validate import decode_config
@@ -66,7 +65,7 @@ def to_json(config: GraphConfig) -> str:
 def to_yaml(config: GraphConfig) -> str:
     """Block-style YAML that `parse_yaml` reads back to the same config."""
     # Texts are always quoted: YAML readers disagree about which bare words are numbers, dates or truth values.
-    text: str = yaml.dump(msgspec.to_builtins(config), Dumper=_Quoting, sort_keys=False, allow_unicode=True, width=120)
+    text: str = yaml.dump(plain(config), Dumper=_Quoting, sort_keys=False, allow_unicode=True, width=120)
     return text
 
 

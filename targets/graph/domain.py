@@ -24,6 +24,10 @@ class GraphDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_seconds: float = 86_400.0
     deadlines: bool = True
     """Timeouts of nodes and of the run."""
+    ordered_writes: bool = True
+    """Writes of one step are applied in the declared order of their nodes."""
+    reports_nodes: bool = True
+    """Results tell the nodes that ran, with their writes and the edges taken."""
     forbidden_characters: str = ""
     """Characters that node and channel names may not contain, beside control characters."""
     forbidden_names: tuple[str, ...] = ()

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
-import msgspec
-
 from targets.codec import DecodeError, convert
 from targets.errors import nearest
 from targets.graph.config import (
@@ -140,6 +138,9 @@ def _graph_breaches(
         yield from _node_breaches(node, config, domain, field)
         yield from _config_breaches(node, channels, domain, f"{field}.config")
         if body := body_of(node):
+            if body.limits.timeout is not None:
+                limit = body.limits.timeout
+                yield GraphBreach(f"{field}.config.body.limits.timeout", limit, "absent; give the node a timeout")
             if body.state:
                 yield GraphBreach(f"{field}.config.body.state", sorted(body.state), "empty; declare channels outside")
             yield from _graph_breaches(body, domain, f"{field}.config.body.", channels, depth + 1)
@@ -230,8 +231,3 @@ def _expression_breaches(field: str, text: str, channels: Mapping[str, Channel])
         return
     for name in sorted(names - channels.keys()):
         yield GraphBreach(field, text, f"declared channels, not {name!r}.{nearest(name, channels)}")
-
-
-def plain(config: GraphConfig) -> Any:
-    """The config as a document of plain dicts and lists."""
-    return msgspec.to_builtins(config)

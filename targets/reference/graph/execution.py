@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ async def travel(plan: Plan, progress: Progress, scene: Scene, journey: Journey,
             names = ", ".join(progress.ready)
             message = f"not finished after max_steps = {plan.max_steps} steps; next would be {names}"
             raise RunError(FailureKind.STEP_LIMIT, message, scene.path, progress.runs)
-        # Gives way, so that a run whose nodes never wait can still be cancelled.
+        # Gives way, so that a loop whose nodes never wait can still be timed out and cancelled.
         await asyncio.sleep(0)
         await _step(plan, progress, scene, journey)
 
@@ -55,15 +56,15 @@ async def run_body(plan: Plan, state: Mapping[str, Value], scene: Scene, journey
     return progress
 
 
-async def run_all(work: Sequence[Awaitable[Any]], limit: int, reverse: bool) -> list[Any]:
+async def run_all(work: Sequence[Callable[[], Awaitable[Any]]], limit: int, reverse: bool) -> list[Any]:
     """Run work side by side, at most so many at once; the results stand in the order of the work."""
     if len(work) <= 1:
-        return [await piece for piece in work]
+        return [await piece() for piece in work]
     slots = asyncio.Semaphore(limit)
 
-    async def bounded(piece: Awaitable[Any]) -> Any:
+    async def bounded(piece: Callable[[], Awaitable[Any]]) -> Any:
         async with slots:
-            return await piece
+            return await piece()
 
     order = reversed(range(len(work))) if reverse else range(len(work))
     tasks = {position: asyncio.ensure_future(bounded(work[position])) for position in order}
@@ -79,7 +80,7 @@ async def run_all(work: Sequence[Awaitable[Any]], limit: int, reverse: bool) -> 
 
 async def _step(plan: Plan, progress: Progress, scene: Scene, journey: Journey) -> None:
     step = progress.step + 1
-    work = [_visit(plan, name, step, progress, scene, journey) for name in progress.ready]
+    work = [functools.partial(_visit, plan, name, step, progress, scene, journey) for name in progress.ready]
     limit = min(plan.max_parallel, journey.max_parallel)
     visits: list[Visit] = await run_all(work, limit, journey.reverse)
     progress.runs += tuple(run for visit in visits for run in (*visit.inner, visit.run))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from targets.reference.graph.plan import Plan
 
 RunBody = Callable[[Plan, Mapping[str, Value], Scene, Journey], Awaitable[Progress]]
 """Runs a body to its end on a state."""
-RunAll = Callable[[list[Awaitable[Any]], int, bool], Awaitable[list[Any]]]
+RunAll = Callable[[list[Callable[[], Awaitable[Any]]], int, bool], Awaitable[list[Any]]]
 """Runs so many pieces of work side by side."""
 
 
@@ -106,8 +107,6 @@ async def _loop(attempt: Attempt, config: LoopConfig) -> None:
     state = attempt.state
     until = parse(config.until)
     for number in range(config.max_iterations):
-        # Without giving way here, a body that never waits could not be timed out or cancelled.
-        await asyncio.sleep(0)
         progress = await _run_body(attempt, state, number)
         attempt.keep(progress)
         state = progress.state
@@ -126,7 +125,9 @@ async def _fan_out(attempt: Attempt, config: FanOutConfig) -> None:
         message = f"channel {config.over!r} has {len(items)} items; at most {config.max_items} are allowed"
         raise RunError(FailureKind.ITEM_LIMIT, message, attempt.path)
     states = [{**attempt.state, config.item: item} for item in items]
-    work: list[Awaitable[Any]] = [_settled(_run_body(attempt, state, number)) for number, state in enumerate(states)]
+    work: list[Callable[[], Awaitable[Any]]] = [
+        functools.partial(_settled, attempt, state, number) for number, state in enumerate(states)
+    ]
     limit = attempt.body.max_parallel if attempt.body else 1
     ended = await attempt.run_all(work, min(limit, attempt.journey.max_parallel), attempt.journey.reverse)
     for progress in ended:
@@ -175,10 +176,10 @@ async def _run_body(attempt: Attempt, state: Mapping[str, Value], *round_: int) 
     return await attempt.run_body(attempt.body, state, scene, attempt.journey)
 
 
-async def _settled(work: Awaitable[Progress]) -> Progress | RunError:
+async def _settled(attempt: Attempt, state: Mapping[str, Value], number: int) -> Progress | RunError:
     # Siblings run to their end even if one fails, so the outcome does not depend on who was faster.
     try:
-        return await work
+        return await _run_body(attempt, state, number)
     except RunError as error:
         return error
 

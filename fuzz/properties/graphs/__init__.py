@@ -1,0 +1,25 @@
+"""Properties of workflow-graph runners; importing this package registers them."""
+
+from fuzz.properties.graphs import (
+    checkpoints,
+    configs,
+    contract,
+    nesting,
+    patience,
+    recorded,
+    routing,
+    schedule,
+    termination,
+)
+
+__all__ = [
+    "checkpoints",
+    "configs",
+    "contract",
+    "nesting",
+    "patience",
+    "recorded",
+    "routing",
+    "schedule",
+    "termination",
+]
