@@ -40,6 +40,7 @@ class GuidedChooser:
         self._energy = 0
         self._errors = 0
         self._notes: list[str] = []
+        self._failures: list[Trial] = []
 
     @property
     def corpus(self) -> int:
@@ -65,6 +66,13 @@ class GuidedChooser:
             self._shares.learn(self._way, len(new) > 0)
         if len(new):
             self._schedule.add(Seed(trial.case, len(encode(trial.case))), features)
+        if trial.failed:
+            self._failures.append(trial)
+
+    def failures(self) -> list[Trial]:
+        """The last case, if it failed."""
+        failures, self._failures = self._failures, []
+        return failures
 
     def notes(self) -> list[str]:
         """The first error of a mutator."""

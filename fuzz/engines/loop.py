@@ -40,6 +40,9 @@ class Chooser(Protocol):
     def learn(self, trial: Trial, features: Features, new: Features) -> None:
         """What the case came to: its features, and those that no case before had (none if it cost a worker)."""
 
+    def failures(self) -> list[Trial]:
+        """Failures to tell now, each only once: those just learnt of, or their shrunk forms later."""
+
     def notes(self) -> list[str]:
         """What people should know, each only once."""
 
@@ -77,6 +80,13 @@ class _Run:
             restarts=self._harness.restarts,
         )
 
+    def tell(self) -> Iterator[Event]:
+        """What the chooser has to say."""
+        for message in self._chooser.notes():
+            yield Noted(message=message)
+        for trial in self._chooser.failures():
+            yield Failed(case=encode(trial.case), outcome=trial.outcome, verdict=trial.verdict, codes=trial.codes)
+
     def execute(self, case: Case) -> Iterator[Event]:
         trial = self._harness.run(case)
         self._tally.count(trial)
@@ -85,8 +95,7 @@ class _Run:
         self._chooser.learn(trial, features, new)
         if len(new):
             yield NewCoverage(case=encode(case), arms=self._novelty.arms)
-        if trial.failed:
-            yield Failed(case=encode(case), outcome=trial.outcome, verdict=trial.verdict, codes=trial.codes)
+        yield from self.tell()
         if time.monotonic() - self._reported >= REPORT_EVERY:
             yield self.progress()
 
@@ -99,8 +108,7 @@ def drive(engine: str, chooser: Chooser, harness: Harness, plan: Plan, novelty: 
         yield Started(engine=engine, seed=plan.seed, corpus=len(plan.seeds))
         while (reason := run.spent()) is None:
             case = chooser.choose()
-            for message in chooser.notes():
-                yield Noted(message=message)
+            yield from run.tell()
             if case is None:
                 reason = "nothing left to try"
                 break
@@ -109,6 +117,5 @@ def drive(engine: str, chooser: Chooser, harness: Harness, plan: Plan, novelty: 
         reason = "interrupted"
     finally:
         chooser.close()
-    for message in chooser.notes():
-        yield Noted(message=message)
+    yield from run.tell()
     yield Finished(reason=reason or "stopped", progress=run.progress())
