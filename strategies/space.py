@@ -74,6 +74,11 @@ class Space(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return _edge_tokens(self)
 
     @cached_property
+    def first_byte(self) -> int:
+        """The id of byte 0 if the vocabulary is byte-level: the first id that is not special."""
+        return _first_byte(self.limits)
+
+    @cached_property
     def pieces(self) -> tuple[tuple[int, ...], ...]:
         """Byte sequences worth having in a prompt, as token ids of a byte-level vocabulary."""
         return _pieces(self)
@@ -208,5 +213,11 @@ def _edge_tokens(space: Space) -> tuple[int, ...]:
 
 
 def _pieces(space: Space) -> tuple[tuple[int, ...], ...]:
+    if space.first_byte + 256 > space.limits.vocab_size:
+        return ()
     texts = [bytes.fromhex(str(value)) for group in TOKENS.bytes for value in group.values]
-    return tuple(tuple(text) for text in texts if max(text) < space.limits.vocab_size)
+    return tuple(tuple(space.first_byte + byte for byte in text) for text in texts)
+
+
+def _first_byte(limits: Limits) -> int:
+    return next((token for token in range(limits.vocab_size) if token not in limits.special_token_ids), 0)

@@ -80,10 +80,11 @@ def draw_packed(source: Source, space: Space, length: int) -> tuple[int, ...]:
 
 
 def draw_text(source: Source, space: Space, length: int) -> tuple[int, ...]:
-    """Byte-level text: printable letters that run into a multi-byte, incomplete or invalid sequence at the end."""
+    """Byte-level text: letters that run into a multi-byte, incomplete or invalid sequence at the end."""
     piece = source.choice(space.pieces)[:length]
-    start = repeated(tuple(97 + byte % 26 for byte in source.binary(min(8, length))), length - len(piece))
-    return tuple(min(token, space.limits.vocab_size - 1) for token in (*start, *piece))
+    letter = space.first_byte + ord("a")
+    start = repeated(tuple(letter + byte % 26 for byte in source.binary(min(8, length))), length - len(piece))
+    return (*start, *piece)
 
 
 def sprinkled(source: Source, space: Space, tokens: tuple[int, ...]) -> tuple[int, ...]:
