@@ -21,8 +21,8 @@ def entries_on_the_path() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def faulty() -> Iterator[Supervisor]:
-    """Commits the fault that the payload names; one second is long on a busy machine and short for a test."""
-    with Supervisor("targets.faults.entry:make", deadline=0.4, imports=("targets.faults.entry",)) as supervisor:
+    """Commits the fault that the payload names."""
+    with Supervisor("targets.faults.entry:make", deadline=1.0, imports=("targets.faults.entry",)) as supervisor:
         yield supervisor
 
 

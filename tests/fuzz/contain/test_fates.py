@@ -14,7 +14,7 @@ HERE = [fault for fault in FAULTS.values() if fault.available() and "torch" not 
 @pytest.mark.parametrize("fault", HERE, ids=lambda fault: fault.name)
 def test_a_fault_gets_its_fate_and_the_next_call_is_served(faulty: Supervisor, fault: Fault) -> None:
     payload = fault.name.encode() + b" case"
-    outcome = faulty.call(payload)
+    outcome = faulty.call(payload, deadline=0.4 if fault.fate == Fate.HUNG else 30)
     seen = (outcome.fate, outcome.signal, outcome.exit_code, outcome.error_type)
     assert seen == (Fate(fault.fate), fault.signal, fault.exit_code, fault.error_type), outcome
     assert faulty.in_flight == payload
@@ -27,7 +27,7 @@ def test_every_fate_but_success_has_a_fault() -> None:
 
 @pytest.mark.parametrize("name", ["thread-exception", "child", "closed-stdout", "changed-state"])
 def test_a_call_that_leaves_something_behind_still_has_its_reply(faulty: Supervisor, name: str) -> None:
-    outcome = faulty.call(name.encode())
+    outcome = faulty.call(name.encode(), deadline=30)
     assert outcome.fate in EFFECTS
     assert outcome.reply == name.encode()
 

@@ -179,3 +179,10 @@ def _wait_for_end(pid: int) -> None:
     fd = os.pidfd_open(pid)
     assert select.select([fd], [], [], 10)[0]
     os.close(fd)
+
+
+def test_a_renewed_worker_is_a_fresh_one(obedient: Supervisor) -> None:
+    obedient.renew()
+    first = obedient.call(b"pid").reply
+    obedient.renew()
+    assert obedient.call(b"pid").reply not in (first, None)
