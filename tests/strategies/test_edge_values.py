@@ -26,7 +26,9 @@ def test_anything_else_is_refused_with_the_form_that_is_allowed(text: str) -> No
 
 def test_every_group_of_values_cites_the_bugs_that_it_stems_from() -> None:
     groups = (*LENGTHS.group, *TOKENS.ids, *TOKENS.bytes, *TOKENS.collision, *SAMPLING.field, *TEXT.stop)
-    assert all(group.sources for group in (*groups, *SAMPLING.combination, *MALFORMED.defect))
+    assert all(group.sources for group in groups)
+    assert all(combination.sources for combination in SAMPLING.combination)
+    assert all(defect.sources for defect in MALFORMED.defect)
 
 
 def test_every_number_of_the_sampling_parameters_has_edge_values() -> None:

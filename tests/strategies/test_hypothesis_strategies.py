@@ -109,4 +109,4 @@ def test_hypothesis_finds_neighbours_that_differ_in_one_option(space: Space) -> 
         first, *others = (arrival.request for arrival in trace.arrivals)
         return any(other.prompt == first.prompt and differing(other.sampling, first.sampling) == 1 for other in others)
 
-    assert find(traces(space), neighbours, settings=SEARCH)
+    assert neighbours(find(traces(space), neighbours, settings=SEARCH))

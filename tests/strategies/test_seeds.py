@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from random import Random
@@ -18,7 +19,7 @@ from targets.reference import DECODER
 from targets.trace import Trace
 
 FOLDER = Path(__file__).parents[2] / "corpus" / "seeds"
-FILES = sorted(FOLDER.glob("*.json"))
+FILES = [path for path in sorted(FOLDER.glob("*.json")) if json.loads(path.read_bytes())["kind"] == "trace"]
 BUG = re.compile(r"(CACHE|BATCH|SAMPLE|STREAM|LIMITS|LIFE|FINITE|VALID)-\d\d")
 
 
