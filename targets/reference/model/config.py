@@ -16,7 +16,7 @@ WINDOW = 24
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """A small Llama-like decoder; every even layer has a sliding window."""
+    """A small Llama-like decoder; every odd layer has a sliding window."""
 
     vocab_size: int = VOCAB_SIZE
     context_length: int = CONTEXT_LENGTH
@@ -37,4 +37,4 @@ class DecoderConfig:
 
     def window_of(self, layer: int) -> int | None:
         """Sliding window of a layer; None attends to everything before."""
-        return self.window if layer % 2 == 0 else None
+        return self.window if layer % 2 == 1 else None

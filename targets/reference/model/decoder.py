@@ -27,7 +27,7 @@ class Decoder:
         self.dtype: torch.dtype = getattr(torch, dtype)
         self._rope = rope_table(config).to(self.device)
         weights = {name: self._place(value) for name, value in decoder_weights(config).items()}
-        self._embedding, self._head = weights["embedding"], weights["head"]
+        self._embedding, self._position, self._head = weights["embedding"], weights["position"], weights["head"]
         self._final_norm = weights["final_norm"]
         self._layers = [Layer(config, index, weights) for index in range(config.layers)]
         self._compiled: Forward | None = None
@@ -46,7 +46,8 @@ class Decoder:
     def forward(self, batch: Batch, cache: Tensor, compiled: bool = False) -> Floats:
         """Logits float32 [R, vocab] of the wanted rows, on the host."""
         place = self._place_index
-        adapters = place(batch.adapters) if batch.adapters.any() else None
+        # Compiled code takes adapters always, since each kind of call is compiled on its own.
+        adapters = place(batch.adapters) if compiled or batch.adapters.any() else None
         run = self._compile() if compiled else self._run
         logits = run(
             place(batch.tokens),
@@ -72,7 +73,7 @@ class Decoder:
         rows: Tensor,
         cache: Tensor,
     ) -> Tensor:
-        hidden = self._embedding[tokens]
+        hidden = self._embedding[tokens] + self._position[positions]
         rope = self._rope[positions]
         masks = {window: attention_mask(distance, window) for window in (self.config.window, None)}
         for layer, stored in zip(self._layers, cache, strict=True):
@@ -81,7 +82,9 @@ class Decoder:
 
     def _compile(self) -> Forward:
         if self._compiled is None:
-            self._compiled = torch.compile(self._run, dynamic=True, backend="aot_eager")
+            # Code generation for the processor takes minutes and a C++ compiler; there only the graph is captured.
+            backend = "inductor" if self.device.type == "cuda" else "eager"
+            self._compiled = torch.compile(self._run, dynamic=True, backend=backend)
         return self._compiled
 
     def _place(self, value: Array) -> Tensor:
@@ -135,10 +138,11 @@ class Layer:
         queries, keys, values = torch.split(functional.linear(inputs, self.query_key_value), sizes, dim=-1)
         if adapters is not None:
             values = values + low_rank(inputs, self.weights["value_down"][adapters], self.weights["value_up"][adapters])
+        # Values are rotated as well: a sum over equal tokens then still depends on each of them.
         return (
             rotate(queries.reshape(count, config.heads, config.head_size), rope),
             rotate(keys.reshape(count, config.kv_heads, config.head_size), rope),
-            values.reshape(count, config.kv_heads, config.head_size),
+            rotate(values.reshape(count, config.kv_heads, config.head_size), rope),
         )
 
     def _feed_forward(self, inputs: Tensor) -> Tensor:
