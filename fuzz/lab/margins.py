@@ -10,8 +10,8 @@ import numpy as np
 
 from fuzz.lab.compare import first_disagreement
 from fuzz.lab.recording import Answer, Recording
-from fuzz.lab.sampling import Row, neutral, support
-from targets.contract import Request, TokenLogprobs
+from fuzz.lab.sampling import Row, support
+from targets.contract import Request, SamplingParams, TokenLogprobs
 from targets.trace import Arrival, Trace
 
 if TYPE_CHECKING:
@@ -31,10 +31,17 @@ def gap(lab: Lab, answer: Answer, index: int, position: int, one: int, other: in
     row = lab.processed_row(answer, index, position)
     if row is not None:
         return abs(float(row[one] - row[other])) if np.isfinite(row[[one, other]]).all() else math.inf
-    if lab.domain.logprobs_scale != "raw" or not neutral(answer.request.sampling, position):
+    if lab.domain.logprobs_scale != "raw" or answer.request.sampling.repetition_penalty != 1.0:
         return None
     reported = answer.samples[index].logprobs[position] or _reported(lab, answer, index, position)
-    return _listed_gap(reported, one, other) if reported else None
+    output = answer.samples[index].tokens[:position]
+    return _listed_gap(reported, answer.request.sampling, output, one, other) if reported else None
+
+
+def known(lab: Lab) -> bool:
+    """Whether margins can be computed here at all, if not for every request."""
+    reports = "logprobs" in lab.domain.supported and lab.limits.max_logprobs > 0
+    return lab.scores_tokens or (reports and lab.domain.logprobs_scale == "raw")
 
 
 def _reported(lab: Lab, answer: Answer, index: int, position: int) -> TokenLogprobs | None:
@@ -51,21 +58,36 @@ def _reported(lab: Lab, answer: Answer, index: int, position: int) -> TokenLogpr
     return sample.logprobs[position]
 
 
-def _listed_gap(reported: TokenLogprobs, one: int, other: int) -> float | None:
-    """The gap of two listed tokens; a token that is not listed is at most as good as the end of the list."""
+def _listed_gap(
+    reported: TokenLogprobs, sampling: SamplingParams, output: tuple[int, ...], one: int, other: int
+) -> float | None:
+    """The gap of two tokens after bias and penalties; a token that is not listed is no better than the list's end."""
     listed = dict(reported.top)
     if one not in listed and other not in listed:
         return None
     end = min(listed.values())
-    return abs(listed.get(one, end) - listed.get(other, end)) or None
+
+    def value(token: int) -> float:
+        bias = sampling.logit_bias.get(token, 0.0)
+        count = output.count(token)
+        penalty = sampling.frequency_penalty * count + (sampling.presence_penalty if count else 0.0)
+        return listed.get(token, end) + bias - penalty
+
+    if one in listed and other in listed:
+        return abs(value(one) - value(other))
+    lead = value(one) - value(other) if one in listed else value(other) - value(one)
+    return lead if lead > 0 else None
 
 
 def recurs(lab: Lab, left: tuple[Recording, Answer], right: tuple[Recording, Answer], kind: str) -> bool:
     """Whether a disagreement repeats more often than near-ties do.
 
-    A sampled request is run again under other seeds, a greedy one with other tokens of the same arrangement.
+    A sampled request is run again under other seeds. A greedy one is run with other tokens of the same arrangement,
+    but only where the target tells no margins at all; where it does, a margin that is not known is no evidence.
     """
     request = left[1].request
+    if request.sampling.temperature == 0 and known(lab):
+        return False
     eps = lab.tolerances.eps(kind)
     if request.sampling.temperature > 0 and _at_border(lab, left[1], right[1], eps):
         return False

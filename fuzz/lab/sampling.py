@@ -19,6 +19,9 @@ LARGEST = 1e300
 IMPROBABLE = 70.0
 """A draw never yields a token less probable than e**-70 = 4e-31 of the best one."""
 
+UNSURE = 1e-4
+"""Share of a distribution on the border of a filter above which the distribution counts as unknown."""
+
 BORDER = 1e-6
 """Tokens within this probability of the border of the nucleus may be in or out."""
 
@@ -125,8 +128,14 @@ def _mass_before(scaled: Row, allowed: Mask) -> Row:
     return before
 
 
-def probabilities(row: Row, params: SamplingParams) -> Row:
-    """The distribution `[vocab]` that a draw follows, for processed logits and a temperature above 0."""
-    certain, possible = support(row, params, 0.0)
-    kept = certain if certain.any() else possible
-    return np.exp(log_softmax(np.where(kept, at_temperature(row, params.temperature), -np.inf)))
+def probabilities(row: Row, params: SamplingParams, eps: float) -> Row | None:
+    """The distribution `[vocab]` that a draw follows, for processed logits and a temperature above 0.
+
+    None if a noticeable share of it lies on the border of a filter, where it may be in or out.
+    """
+    scaled = at_temperature(row, params.temperature)
+    certain, possible = support(row, params, eps)
+    shares = np.exp(scaled)
+    if shares[possible & ~certain].sum() > UNSURE * shares.sum() or not certain.any():
+        return None
+    return np.exp(log_softmax(np.where(certain, scaled, -np.inf)))

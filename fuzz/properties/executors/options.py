@@ -28,8 +28,8 @@ COLLISION = 1e-9
 STRONGEST = 50.0
 """A bias of 100 decides only where the logits lie closer together than this."""
 
-GREEDY: tuple[dict[str, Any], ...] = ({"top_k": 1}, {"top_p": 1e-9}, {"min_p": 1.0})
-"""Filters that leave one token."""
+GREEDY: tuple[dict[str, Any], ...] = ({"top_k": 1}, {"top_p": 1e-9})
+"""Filters that leave one token. (`min_p = 1` leaves every token that ties for the best.)"""
 
 Change = Callable[[Request], dict[str, Any]]
 
@@ -84,7 +84,7 @@ def option_neutrality(lab: Lab, case: Trace) -> Iterator[Violation]:
     fields=("temperature",),
 )
 def sampler_metamorphics(lab: Lab, case: Trace) -> Iterator[Violation]:
-    """Limits of the sampler: top_k = 1, a tiny top_p and min_p = 1 are greedy; a constant bias changes nothing.
+    """Limits of the sampler: top_k = 1 and a tiny top_p are greedy; a constant bias changes nothing.
 
     The sampled requests of the case are made greedy by temperature 0, and by each of these in place of it. Adding the
     same bias to every token is tried where the domain allows so many biases and no repetition penalty is in use.
@@ -188,7 +188,8 @@ def _collision(lab: Lab, answer: Answer, index: int) -> float:
         row = lab.processed_row(answer, index, position)
         if row is None or not np.isfinite(row).any():
             return 1.0
-        chance *= float(probabilities(row, sampling)[token])
+        expected = probabilities(row, sampling, lab.tolerances.floor)
+        chance *= 1.0 if expected is None else float(expected[token])
     lab.tally.looked += 1
     return chance
 

@@ -109,12 +109,7 @@ def _expected(lab: Lab, request: Request) -> Row | None:
     row = processed(rows[-1], request.sampling, request.prompt, (), lab.limits)
     if not np.isfinite(row).any():
         return None
-    # A token on the border of a filter may be in or out, so there is no one distribution to expect.
-    certain, possible = support(row, request.sampling, lab.tolerances.floor)
-    shares = np.exp((row - row.max()) / request.sampling.temperature)
-    if shares[possible & ~certain].sum() > 1e-4 * shares.sum():
-        return None
-    return probabilities(row, request.sampling)
+    return probabilities(row, request.sampling, lab.tolerances.floor)
 
 
 def _draws(lab: Lab, request: Request) -> Trace:
