@@ -33,6 +33,8 @@ RETIRE_ON = ("CUDA error", "CUDNN_STATUS", "CUBLAS_STATUS", "HIP error", "device
 """Texts of errors after which a device context answers nothing any more."""
 
 _ATTEMPTS = 3
+_IMPORT_SECONDS = 120.0
+"""The least time that the imports have, whatever the start deadline: a cold import of torch has taken 30 s."""
 
 _SPOILING = frozenset({Fate.CLOSED_STDOUT, Fate.OUT_OF_MEMORY, Fate.OUT_OF_DESCRIPTORS, Fate.OUTPUT_FLOOD})
 """After these a worker that still runs is not to be trusted with the next call."""
@@ -116,7 +118,7 @@ class Supervisor:
         if problem := system.supported():
             raise ContainmentError(problem)
         self._cores = system.pin(self._setup.core)
-        self._nursery = Nursery(self._setup, self._environment, self._start_deadline)
+        self._nursery = Nursery(self._setup, self._environment, max(self._start_deadline, _IMPORT_SECONDS))
         self._nursery.order()
 
     def call(self, payload: bytes, *, deadline: float | None = None) -> Outcome:
@@ -205,7 +207,7 @@ class Supervisor:
             with contextlib.suppress(PeerEnded):
                 return self._the_nursery().take()
         self._the_nursery().close()
-        self._nursery = Nursery(self._setup, self._environment, self._start_deadline)
+        self._nursery = Nursery(self._setup, self._environment, max(self._start_deadline, _IMPORT_SECONDS))
         return self._nursery.take()
 
     def _order_spare(self) -> None:

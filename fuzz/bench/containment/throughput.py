@@ -56,7 +56,7 @@ def _time_rounds(batches: dict[str, Batch], rounds: int, calls: int) -> dict[str
 
 def _summary(name: str, times: dict[str, list[float]], calls: int) -> Throughput:
     rounds = [bare / own for bare, own in zip(times["bare"], times[name], strict=True)]
-    quartiles = statistics.quantiles(rounds, n=4)
+    quartiles = statistics.quantiles(rounds, n=4, method="inclusive")
     return Throughput(
         name=name,
         calls_per_second=calls / _undisturbed(times[name]),
@@ -67,7 +67,7 @@ def _summary(name: str, times: dict[str, list[float]], calls: int) -> Throughput
 
 def _undisturbed(times: list[float]) -> float:
     # Other load only ever adds time, and on a shared machine it adds far more than what is compared here.
-    return statistics.quantiles(times, n=10)[0]
+    return statistics.quantiles(times, n=10, method="inclusive")[0]
 
 
 def _repeat(call: Callable[[], object], calls: int) -> None:
