@@ -132,6 +132,8 @@ def add_edge(source: Source, _: GraphSpace, case: GraphCase) -> GraphCase:
     config = case.config
     starts = [node.id for node in config.nodes if node.type != "exit"]
     targets = [node.id for node in config.nodes if node.type != "entry"]
+    if not starts or not targets:
+        return case
     condition = draw_condition(source) if source.boolean() else None
     edge = Edge(source=source.choice(starts), target=source.choice(targets), condition=condition)
     return _with_config(case, _replaced(config, edges=(*config.edges, edge), cycles=config.cycles or source.boolean()))

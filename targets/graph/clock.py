@@ -59,6 +59,5 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 def spend(seconds: float) -> None:
     """Spend computing time on the running loop's virtual clock; on a real clock it passes by itself."""
-    loop = asyncio.get_running_loop()
-    if seconds and isinstance(loop, VirtualLoop):
+    if seconds and isinstance(loop := asyncio.get_running_loop(), VirtualLoop):
         loop.spend(seconds)

@@ -26,6 +26,10 @@ class GraphDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Timeouts of nodes and of the run."""
     ordered_writes: bool = True
     """Writes of one step are applied in the declared order of their nodes."""
+    whole_steps: bool = True
+    """When a node fails, the others of its step still run to their end, and the result tells the state before it."""
+    extra_steps: int = 0
+    """Steps that may still run beyond the limit before the run fails."""
     reports_nodes: bool = True
     """Results tell the nodes that ran, with their writes and the edges taken."""
     forbidden_characters: str = ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from targets.graph.case import GraphCase
 from targets.graph.config import GraphConfig, Node, Reducer, TimeoutConfig, TransformConfig, Value, body_of
-from targets.graph.result import GraphResult, NodeRun, Outcome, RunStatus
+from targets.graph.result import GraphResult, NodeRun, RunStatus
 
 
 def difference(first: GraphResult, second: GraphResult) -> tuple[str, str]:
@@ -96,11 +96,16 @@ def is_valid(case: GraphCase) -> bool:
 
 
 def _failure_difference(first: GraphResult, second: GraphResult) -> tuple[str, str]:
-    # When several nodes of one step fail, which of them ends the run may depend on who was faster.
-    failed = sum(1 for run in first.nodes if run.outcome is Outcome.FAILED)
-    if failed <= 1 and first.failure and second.failure and first.failure.kind is not second.failure.kind:
+    # When several nodes of one step may fail, which of them ends the run can depend on who was faster.
+    alone = all(_last_step(result) == 1 for result in (first, second))
+    if alone and first.failure and second.failure and first.failure.kind is not second.failure.kind:
         return "failure-differs", f"{_ending(first)} against {_ending(second)}"
     return "", ""
+
+
+def _last_step(result: GraphResult) -> int:
+    """How many visits the last step has, those inside its nodes included."""
+    return sum(1 for run in result.nodes if run.step == result.nodes[-1].step or len(run.node) > 1)
 
 
 def _course(run: NodeRun) -> tuple[Any, ...]:

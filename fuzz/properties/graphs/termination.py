@@ -27,7 +27,8 @@ def termination(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
     yield from _acyclic(case.config, base, reports=lab.domain.reports_nodes)
     if base.failure and base.failure.kind is FailureKind.STEP_LIMIT and not base.failure.node:
         lab.tally.looked += 1
-        if base.stats.steps != case.config.limits.max_steps:
+        beyond = base.stats.steps - case.config.limits.max_steps
+        if not 0 <= beyond <= lab.domain.extra_steps:
             message = f"the limit is {case.config.limits.max_steps} steps, it ended after {base.stats.steps}"
             yield Violation(code="G5", slug="limit-inexact", message=message)
     if base.status is not RunStatus.COMPLETED or case.script.cancel_at is not None:

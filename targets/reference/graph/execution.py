@@ -141,7 +141,7 @@ async def _visit(plan: Plan, name: str, step: int, progress: Progress, scene: Sc
                 run_body=run_body,
                 run_all=run_all,
             )
-            error = await _try(attempt)
+            error = await try_attempt(attempt)
             if error is None or error.failure.kind not in _RETRIED:
                 break
         taken = () if error or attempt.blocked else _taken(plan, node, attempt)
@@ -165,11 +165,14 @@ async def _visit(plan: Plan, name: str, step: int, progress: Progress, scene: Sc
     return Visit(run, run.writes, inner, attempt.message, error.failure if error else None)
 
 
-async def _try(attempt: Attempt) -> RunError | None:
+async def try_attempt(attempt: Attempt) -> RunError | None:
     """One attempt; the error that ended it, if one did."""
     try:
-        async with asyncio.timeout(attempt.node.timeout):
+        if attempt.node.timeout is None:
             await perform(attempt)
+        else:
+            async with asyncio.timeout(attempt.node.timeout):
+                await perform(attempt)
     except TimeoutError:
         message = f"not done after timeout = {attempt.node.timeout:g} s"
         return RunError(FailureKind.TIMEOUT, message, attempt.path)

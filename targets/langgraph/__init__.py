@@ -1,0 +1,77 @@
+"""LangGraph as a target: a graph config compiled to a `StateGraph`, with scripted models and tools.
+
+LangGraph decides the steps, the routing, the reducers, the retries, the joins and the checkpoints. What a node does in
+one attempt comes from the reference runner's handlers, for both runners the same.
+
+What LangGraph documents differently: nodes have no timeout here; the writes of a step are applied in the order of node
+names; a failing node cancels its neighbours; the recursion limit is reached by the step after the last, so it is set
+to one more than `max_steps`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from targets.contract import Knob, KnobValue, Limits, Target, TargetKind
+from targets.graph.config import NODE_TYPES
+from targets.graph.domain import GraphDomain
+
+if TYPE_CHECKING:
+    from targets.langgraph.runner import LangGraphRunner
+
+DOMAIN = GraphDomain(
+    node_types=tuple(name for name in NODE_TYPES if name != "timeout"),
+    max_nodes=300,
+    deadlines=False,
+    ordered_writes=False,
+    whole_steps=False,
+    extra_steps=1,
+    forbidden_characters="|:",
+    forbidden_names=(
+        "__start__",
+        "__end__",
+        "__input__",
+        "__error__",
+        "__error_source_node__",
+        "__interrupt__",
+        "__no_writes__",
+        "__resume__",
+        "__snapshot_bumps__",
+        "configurable",
+        "checkpoint_id",
+        "checkpoint_map",
+        "checkpoint_ns",
+    ),
+)
+
+KNOBS = (
+    Knob("asynchronous", False, (False, True), "run with ainvoke instead of invoke"),
+    Knob("checkpointer", False, (False, True), "keep checkpoints in memory"),
+    Knob("max_concurrency", 0, (0, 1, 2), "nodes of one step that run at the same time; 0 is unbounded"),
+)
+
+
+def _open(_: None, **knobs: KnobValue) -> LangGraphRunner:
+    from targets.langgraph.runner import LangGraphRunner
+
+    settings = {knob.name: knobs.get(knob.name, knob.default) for knob in KNOBS}
+    return LangGraphRunner(
+        DOMAIN,
+        asynchronous=bool(settings["asynchronous"]),
+        checkpointer=bool(settings["checkpointer"]),
+        max_concurrency=int(settings["max_concurrency"]),
+    )
+
+
+TARGET = Target(
+    name="langgraph",
+    summary="LangGraph's StateGraph with scripted models and tools",
+    kind=TargetKind.GRAPH,
+    load=lambda _device, _dtype: None,
+    open=_open,
+    limits=Limits(vocab_size=0, context_length=0),
+    graphs=DOMAIN,
+    knobs=KNOBS,
+    modules=("langgraph.pregel", "langgraph.channels", "langgraph.graph"),
+    requires={"langgraph": "pip install 'inferfuzz[langgraph]'"},
+)
