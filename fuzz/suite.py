@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis.errors import Unsatisfiable
 
 from fuzz.campaign.harness import ContainedHarness
 from fuzz.campaign.spaces import space_for
@@ -24,6 +25,10 @@ SHOWN = 4_000
 
 class PropertyFailedError(AssertionError):
     """A property does not hold on a target; the text shows the shrunk case."""
+
+
+class NothingToCompareError(Exception):
+    """A property applies, but no case had anything for it; neither a success nor a failure."""
 
 
 @dataclass
@@ -54,27 +59,35 @@ class Suite:
         return self.harness.description.missing.get(code, "")
 
     def check(self, code: str) -> None:
-        """Judge as many cases as the current Hypothesis profile says. Raises `PropertyFailedError` with the shrunk case."""
+        """Judge as many cases as the Hypothesis profile says.
+
+        Raises `PropertyFailedError` with the shrunk case, and `NothingToCompareError` when no case had anything that
+        the property is about.
+        """
         harness = self.harness
 
         @settings(deadline=None, suppress_health_check=list(HealthCheck), phases=_phases())
         @given(space_for(self.target).strategy())
         def holds(case: Case) -> None:
             trial = harness.judge(case, (code,))
-            if trial.failed:
+            if trial.verdict is None or any(violation.code == code for violation in trial.verdict.violations):
                 raise PropertyFailedError(failure_text(trial, self))
-            assume(trial.verdict is None or code in trial.verdict.checked or not trial.verdict.vacuous)
+            assume(code in trial.verdict.checked)
 
         # Every property has its own place in Hypothesis' database of failing examples.
         holds.__qualname__ = f"inferfuzz.{self.label}.{code}"
-        holds()
+        try:
+            holds()
+        except Unsatisfiable:
+            raise NothingToCompareError(f"{code} found nothing to compare in any case for {self.label}") from None
 
     def replay(self, regression: Regression) -> None:
         """Judge a regression's case. Raises `PropertyFailedError` if it fails, in the old way or in a new one."""
         case = space_for(self.target).decode(bytes(regression.case))
         trial = self.harness.judge(case, regression.codes or None)
         if trial.failed:
-            raise PropertyFailedError(f"regression {regression.finding}: {regression.about}\n{failure_text(trial, self)}")
+            text = failure_text(trial, self)
+            raise PropertyFailedError(f"regression {regression.finding}: {regression.about}\n{text}")
 
     def close(self) -> None:
         """End the workers."""

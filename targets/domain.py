@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from targets.contract import Bound, Domain, Limits, Request, SamplingParams
+import msgspec
+
+from targets.contract import Bound, Domain, Limits, Request, RequestRejected, SamplingParams, Target
+from targets.errors import unknown
 
 NEUTRAL = SamplingParams()
 
@@ -42,6 +45,26 @@ DEFAULT_DOMAIN = Domain(
     supported=tuple(SamplingParams.__struct_fields__),
 )
 """The domain of the reference executor; limits of a target (vocabulary, context, samples) apply on top."""
+
+
+def supporting(*fields: str, greedy_only: bool = False) -> Domain:
+    """The default domain for an executor that supports only these fields of `SamplingParams`.
+
+    With `greedy_only` the one valid temperature is 0. Raises `UsageError` for a name that is no field.
+    """
+    known = SamplingParams.__struct_fields__
+    for name in fields:
+        if name not in known:
+            raise unknown("sampling field", name, known)
+    bounds = DEFAULT_DOMAIN.bounds | ({"temperature": Bound(minimum=0.0, maximum=0.0)} if greedy_only else {})
+    supported = tuple(dict.fromkeys((*fields, "temperature"))) if greedy_only else fields
+    return msgspec.structs.replace(DEFAULT_DOMAIN, bounds=bounds, supported=supported)
+
+
+def require_valid(request: Request, target: Target) -> None:
+    """For executors without a validation of their own: raises `RequestRejected` for the first breach."""
+    for breach in breaches(request, target.domain or DEFAULT_DOMAIN, target.limits):
+        raise RequestRejected(breach.field, breach.value, breach.allowed)
 
 
 @dataclass(frozen=True)

@@ -13,33 +13,47 @@ TEST_FILE = "test_inference.py"
 
 _TARGET = '''"""The engine under test, as inferfuzz sees it. Try it with: inferfuzz run inferfuzz_target:TARGET"""
 
-from targets.contract import FinishReason, Limits, Output, Request, Target, Usage
+from targets.contract import FinishReason, Limits, Output, Request, RequestRejected, Target, Usage
+from targets.domain import require_valid, supporting
+
+
+def next_token(prompt: tuple[int, ...], tokens: list[int]) -> int:
+    """Your model, greedy."""
+    return (sum(prompt) * 31 + sum(tokens) * 7 + len(tokens)) % 256
 
 
 class MyExecutor:
     """Replace the bodies by calls of your engine: add a request, run one scheduler step, abort, close."""
 
     def __init__(self, model: object) -> None:
-        self.running: dict[str, tuple[Request, int]] = {}
+        self.running: dict[str, tuple[Request, list[int]]] = {}
+        self.aborted: set[str] = set()
 
     def submit(self, request: Request) -> None:
-        self.running[request.id] = (request, 0)
+        require_valid(request, TARGET)
+        if request.id in self.running:
+            raise RequestRejected("id", request.id, "an id that is not in use")
+        self.running[request.id] = (request, [])
 
     def step(self) -> list[Output]:
-        events = []
-        for name, (request, done) in list(self.running.items()):
-            token = (sum(request.prompt) + done) % 256  # your model's next token
-            last = done + 1 == request.sampling.max_tokens
-            usage = Usage(prompt_tokens=len(request.prompt), completion_tokens=done + 1) if last else None
-            reason = FinishReason.LENGTH if last else None
-            events.append(Output(request_id=name, token_id=token, finish_reason=reason, usage=usage))
-            self.running[name] = (request, done + 1)
-            if last:
-                del self.running[name]
-        return events
+        return [self.advance(name) for name in list(self.running)]
+
+    def advance(self, name: str) -> Output:
+        request, tokens = self.running[name]
+        reason = FinishReason.ABORT if name in self.aborted else None
+        if reason is None:
+            tokens.append(next_token(request.prompt, tokens))
+            reason = FinishReason.LENGTH if len(tokens) == request.sampling.max_tokens else None
+        usage = Usage(prompt_tokens=len(request.prompt), completion_tokens=len(tokens)) if reason else None
+        token = None if reason is FinishReason.ABORT else tokens[-1]
+        if reason:
+            del self.running[name]
+            self.aborted.discard(name)
+        return Output(request_id=name, token_id=token, finish_reason=reason, usage=usage)
 
     def abort(self, request_id: str) -> None:
-        self.running.pop(request_id, None)
+        if request_id in self.running:
+            self.aborted.add(request_id)
 
     def close(self) -> None:
         self.running.clear()
@@ -49,8 +63,10 @@ TARGET = Target(
     name="mine",
     summary="my engine",
     load=lambda device, dtype: None,  # load your model once
-    open=lambda model: MyExecutor(model),  # open executors cheaply
-    limits=Limits(vocab_size=256, context_length=256, block_size=16),
+    open=lambda model: MyExecutor(model),  # open executors cheaply; knobs come as keyword arguments
+    limits=Limits(vocab_size=256, context_length=256),
+    domain=supporting("max_tokens", greedy_only=True),  # the sampling fields that you support
+    modules=("inferfuzz_target",),  # whose branches guide the fuzzer; name your scheduler's package here
 )
 '''
 _TEST = '''"""Runs every property that applies to the target, each as a test of its own."""
