@@ -115,8 +115,8 @@ GENERATE = Target(
         Knob("max_batch", 8, (1, 2, 8), "requests in one call of generate"),
         Knob("cache", "dynamic", ("dynamic", "static", "none"), "kind of KV cache; none recomputes everything"),
         Knob("attention", "sdpa", ("sdpa", "eager"), "attention implementation"),
-        Knob("prefill_chunk_size", 0, (0, 1, 8, 32), "prompt tokens in one forward pass; 0 is the whole prompt"),
-        Knob("prompt_lookup_num_tokens", 0, (0, 3), "tokens drafted from the prompt for greedy requests; 0 is off"),
+        Knob("chunk_size", _CONTEXT, (1, 8, 32, _CONTEXT), "prompt tokens in one forward pass"),
+        Knob("speculative", 0, (0, 3), "tokens drafted from the prompt of a greedy request; 0 is off"),
     ),
     domain=GENERATE_DOMAIN,
     modules=(
@@ -136,9 +136,10 @@ CONTINUOUS = Target(
     devices=torch_devices,
     dtypes=("float32", "bfloat16"),
     knobs=(
-        Knob("page_size", 8, (4, 8, 16, 32), "tokens in one block"),
-        Knob("pool_tokens", 512, (160, 512, 2048), "tokens that the block pool holds"),
-        Knob("max_batch_tokens", 32, (4, 8, 32, 128), "tokens in one forward pass, so also the prefill chunk"),
+        Knob("block_size", 8, (4, 8, 16, 32), "tokens in one block of the KV cache"),
+        # The smallest pool holds one request of full length at every block size above.
+        Knob("total_blocks", 64, (32, 64, 256), "blocks in the pool, of greedy and of sampled requests each"),
+        Knob("chunk_size", 32, (4, 8, 32, 128), "tokens in one forward pass, of all its requests"),
         Knob("max_batch", 8, (1, 2, 8), "requests in one forward pass"),
         Knob("prefix_cache", True, (True, False), "share blocks between requests with a common prefix"),
         Knob("scheduler", "fifo", ("fifo", "prefill_first"), "which requests go first"),

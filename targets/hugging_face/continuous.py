@@ -62,17 +62,15 @@ class ContinuousExecutor:
         self._settings = settings
         self._domain = domain
         self._limits = limits
-        self._engines: dict[bool, Engine] = {}
+        self._engines = {sampling: Engine(loaded.model, settings, sampling=sampling) for sampling in (False, True)}
         self._running: dict[str, _Running] = {}
         self._aborted: dict[str, _Running] = {}
         self._count = 0
-        # The greedy engine is there from the start, so that resources can be told before the first request.
-        self._engine(sampling=False)
 
     def submit(self, request: Request) -> None:
         """Queue a request. Raises `RequestRejected` outside the documented domain, or when its id is in use."""
         admit(request, self._domain, self._limits, self._running.keys() | self._aborted.keys())
-        engine = self._engine(sampling=request.sampling.temperature > 0)
+        engine = self._engines[request.sampling.temperature > 0]
         self._count += 1
         samples = [_Sample(text.TextStream(self._loaded.tokenizer)) for _ in range(request.sampling.n)]
         running = _Running(request, f"request-{self._count}", engine, samples)
@@ -123,11 +121,6 @@ class ContinuousExecutor:
     def detokenize(self, token_ids: Sequence[int]) -> str:
         """The text of a whole sequence."""
         return text.decode(self._loaded.tokenizer, token_ids)
-
-    def _engine(self, *, sampling: bool) -> Engine:
-        if sampling not in self._engines:
-            self._engines[sampling] = Engine(self._loaded.model, self._settings, sampling=sampling)
-        return self._engines[sampling]
 
     def _told(self, engine: Engine, iteration: Iteration) -> list[Output]:
         mine = {running.name: running for running in self._running.values() if running.engine is engine}

@@ -26,9 +26,10 @@ from targets.hugging_face.tokenizer import PAD_ID, VOCAB_SIZE
 class EngineSettings:
     """Knobs of continuous batching; none of them may change a result."""
 
-    page_size: int = 8
-    pool_tokens: int = 512
-    max_batch_tokens: int = 32
+    block_size: int = 8
+    total_blocks: int = 64
+    chunk_size: int = 32
+    """Tokens in one forward pass, of prompts and of running requests together."""
     max_batch: int = 8
     prefix_cache: bool = True
     scheduler: str = "fifo"
@@ -127,9 +128,9 @@ def _generation_config(sampling: bool) -> Any:
 def _engine_config(settings: EngineSettings) -> Any:
     # The pool is sized here because the library's default takes most of the machine's memory.
     return ContinuousBatchingConfig(
-        page_size=settings.page_size,
-        num_blocks=max(1, settings.pool_tokens // settings.page_size),
-        max_batch_tokens=settings.max_batch_tokens,
+        page_size=settings.block_size,
+        num_blocks=settings.total_blocks,
+        max_batch_tokens=settings.chunk_size,
         max_requests_per_batch=settings.max_batch,
         allow_block_sharing=settings.prefix_cache,
         scheduler_type=settings.scheduler,

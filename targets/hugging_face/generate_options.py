@@ -9,6 +9,7 @@ from typing import Any
 from transformers import GenerationConfig
 
 from targets.contract import Request, SamplingParams
+from targets.hugging_face.tiny_llama import CONTEXT_LENGTH
 from targets.hugging_face.tokenizer import EOS_ID, PAD_ID
 
 
@@ -20,9 +21,9 @@ class GenerateSettings:
     cache: str = "dynamic"
     """`dynamic`, `static`, or `none` for recomputing everything."""
     attention: str = "sdpa"
-    prefill_chunk_size: int = 0
-    """Tokens of a prompt in one forward pass; 0 is the whole prompt, and so is every value without a cache."""
-    prompt_lookup_num_tokens: int = 0
+    chunk_size: int = CONTEXT_LENGTH
+    """Tokens of a prompt in one forward pass; without a cache it is always the whole prompt."""
+    speculative: int = 0
     """Tokens drafted from the prompt (speculative decoding of greedy requests, one at a time); 0 is off."""
 
 
@@ -72,10 +73,10 @@ def generation_config(requests: Sequence[Request], settings: GenerateSettings, s
     options = processing_options(sampling)
     if settings.cache == "static":
         options |= {"cache_implementation": "static", "disable_compile": True}
-    if settings.prefill_chunk_size and settings.cache != "none":
-        options["prefill_chunk_size"] = settings.prefill_chunk_size
+    if settings.chunk_size < CONTEXT_LENGTH and settings.cache != "none":
+        options["prefill_chunk_size"] = settings.chunk_size
     if drafts(sampling, settings):
-        options["prompt_lookup_num_tokens"] = settings.prompt_lookup_num_tokens
+        options["prompt_lookup_num_tokens"] = settings.speculative
     return GenerationConfig(
         max_new_tokens=max(request.sampling.max_tokens for request in requests),
         eos_token_id=list(end_token_ids(sampling)) or None,
@@ -90,4 +91,4 @@ def generation_config(requests: Sequence[Request], settings: GenerateSettings, s
 
 def drafts(sampling: SamplingParams, settings: GenerateSettings) -> bool:
     """Whether the request runs with drafted tokens: greedy ones alone, with a cache that can take tokens back."""
-    return settings.prompt_lookup_num_tokens > 0 and settings.cache == "dynamic" and sampling.temperature == 0
+    return settings.speculative > 0 and settings.cache == "dynamic" and sampling.temperature == 0

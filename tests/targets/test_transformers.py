@@ -170,7 +170,7 @@ def test_they_score_and_detokenize(executor: LibraryExecutor) -> None:
 def test_continuous_batching_reports_its_resources(continuous: ContinuousExecutor) -> None:
     assert isinstance(continuous, ReportsResources)
     resources = continuous.resources()
-    assert resources.total_blocks == resources.free_blocks == CONTINUOUS.limits.total_blocks
+    assert resources.total_blocks == resources.free_blocks == 2 * (CONTINUOUS.limits.total_blocks or 0)
 
 
 @pytest.mark.parametrize("content", ["", "the é 😀 €\r\n", "<s></s>", "\x00", "日本語"])
@@ -328,7 +328,7 @@ def test_alternatives_come_best_first_and_the_greedy_token_is_the_best(generatin
 def test_an_abort_at_any_step_ends_the_request_and_returns_its_blocks(model: Any, step: int) -> None:
     other = request("other", PROMPTS[1], max_tokens=4, ignore_eos=True)
     answers: dict[tuple[str, int], Answer] = {}
-    with contextlib.closing(CONTINUOUS.open(model, max_batch_tokens=8)) as executor:
+    with contextlib.closing(CONTINUOUS.open(model, chunk_size=8)) as executor:
         executor.submit(request("victim", PROMPTS[4], max_tokens=20, ignore_eos=True))
         executor.submit(other)
         for now in range(60):

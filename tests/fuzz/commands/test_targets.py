@@ -57,7 +57,7 @@ def test_listing_imports_no_heavy_library() -> None:
 
 def test_a_name_shows_knobs_limits_and_domain() -> None:
     shown = json.loads(invoke("transformers-continuous", "--format", "json"))
-    assert "page_size" in [knob["name"] for knob in shown["knobs"]]
+    assert "block_size" in [knob["name"] for knob in shown["knobs"]]
     assert shown["limits"]["context_length"] == 128
     assert "seed" not in shown["domain"]["supported"]
     assert shown["devices"][0] == "cpu"
