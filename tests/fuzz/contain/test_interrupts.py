@@ -65,13 +65,20 @@ def _runs(process: psutil.Process) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("fault", [b"signals-blocked", b"child", b"sigsegv"])
+@pytest.mark.parametrize(
+    ("fault", "number"),
+    [
+        (b"signals-blocked", signal.SIGINT),
+        (b"child", signal.SIGTERM),
+        (b"signals-blocked", signal.SIGKILL),
+        (b"daemon", signal.SIGKILL),
+    ],
+)
 def test_a_signal_to_the_parent_leaves_no_process_behind(fault: bytes, number: int) -> None:
     assert _descendants_after([fault], 0.2, number) == []
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.003, 0.01, 0.03])
+@pytest.mark.parametrize("pause", [0.0, 0.01, 0.03])
 def test_a_kill_of_the_parent_at_any_moment_leaves_no_process_behind(pause: float) -> None:
     payloads = [b"sigsegv", b" fine", b"child", b"os-exit", b"daemon", b" fine"]
     assert _descendants_after(payloads, pause, signal.SIGKILL) == []
