@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from operator import is_
+from random import Random
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from strategies.follows import Reach, inherited, reaches
 from strategies.malformed import draw_defect, prove
 from strategies.prompts import Setting
 from strategies.sampling import bound_of, fitted, reproducible
-from strategies.source import Source
+from strategies.source import RandomSource, Source
 from strategies.space import Space, total_ceiling
 from strategies.traces import can_cut, setting_under
 from targets.contract import KnobValue, SamplingParams
@@ -76,6 +77,14 @@ def one_defect(arrivals: tuple[Arrival, ...], most: int) -> tuple[Arrival, ...]:
     for index in guilty[1:]:
         arrivals = (*arrivals[:index], replace(arrivals[index], defect=None), *arrivals[index + 1 :])
     return arrivals[:most] if guilty[0] < most else (*arrivals[: most - 1], arrivals[guilty[0]])
+
+
+def adapt(trace: Trace, space: Space) -> Trace:
+    """A trace made for another target, fitted to this one; equal traces give equal results.
+
+    Seeds and the corpus of another target go through this before they are run or mutated.
+    """
+    return repair(trace, space, RandomSource(Random(0)))
 
 
 def fit_knobs(knobs: dict[str, KnobValue], space: Space) -> dict[str, KnobValue]:
