@@ -19,7 +19,7 @@ from targets.domain import require_valid, supporting
 
 def next_token(prompt: tuple[int, ...], tokens: list[int]) -> int:
     """Your model, greedy."""
-    return (sum(prompt) * 31 + sum(tokens) * 7 + len(tokens)) % 256
+    return (7 * sum(prompt) + 7 * sum(tokens) + 1) % 256
 
 
 class MyExecutor:
