@@ -71,7 +71,7 @@ def draw_reply(source: Source, space: GraphSpace, node: Node) -> Reply:
     return Reply(
         value=None if free and source.boolean(0.6) else draw_value(source, channel),
         latency=source.integer(1, 40) / 100 if slow else 0.0,
-        busy=source.integer(1, 30) / 100 if space.domain.deadlines and source.boolean(0.15) else 0.0,
+        busy=source.integer(1, 30) / 100 if space.domain.deadlines and source.boolean(0.25) else 0.0,
         failures=source.integer(1, max(1, node.retries)) if failing else 0,
         partial=source.boolean(0.5),
     )

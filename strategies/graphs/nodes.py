@@ -80,7 +80,7 @@ def draw_nesting(source: Source, space: GraphSpace, body: GraphConfig, *, beside
         case "subgraph":
             return SubgraphConfig(body=body)
         case "loop":
-            most = source.integer(1, 4)
+            most = source.choice((1, 2, 3, 4, 12))
             until = draw_condition(source)
             return LoopConfig(body=body, until=until, min_iterations=source.integer(1, most), max_iterations=most)
         case "fan_out":

@@ -18,9 +18,11 @@ from targets.graph.config import (
     GraphConfig,
     GraphLimits,
     Join,
+    LoopConfig,
     Node,
     NodeConfig,
     RouterConfig,
+    ToolConfig,
     TransformConfig,
 )
 
@@ -124,12 +126,12 @@ def draw_node(drawing: Drawing, ends: tuple[End, ...], *, beside: bool, join: Jo
     return drawing.add(draw_working(source, space, beside=beside), ends, join=join, **options)
 
 
-def draw_patience(source: Source, space: GraphSpace) -> dict[str, Any]:
+def draw_patience(source: Source, space: GraphSpace, hurried: float = 0.1) -> dict[str, Any]:
     """Retries and timeout of a node; a timeout never falls together with the end of a scripted latency."""
     options: dict[str, object] = {}
     if source.boolean(0.25) and space.domain.max_retries:
         options["retries"] = source.integer(1, min(3, space.domain.max_retries))
-    if space.domain.deadlines and source.boolean(0.1):
+    if space.domain.deadlines and source.boolean(hurried):
         options["timeout"] = source.integer(0, 60) / 100 + 0.005
     return options
 
@@ -182,13 +184,26 @@ def cycle_block(drawing: Drawing, ends: tuple[End, ...], depth: int, *, beside: 
 def nested_block(drawing: Drawing, ends: tuple[End, ...], depth: int, *, beside: bool) -> tuple[End, ...]:
     """A node with a graph inside."""
     source, space = drawing.source, drawing.space
+    if space.domain.deadlines and space.offers("loop") and source.boolean(0.2):
+        return _plain(tight_loop(drawing, ends))
     body = structured_graph(source, space, depth - 1, beside=True)
     config = draw_nesting(source, space, body, beside=beside)
     if config is None:
         return _plain(draw_node(drawing, ends, beside=beside))
     if isinstance(config, FanOutConfig) and not any(commutes(name) for name in ("count", "tags")):
         return _plain(draw_node(drawing, ends, beside=beside))
-    return _plain(drawing.add(config, ends, **draw_patience(source, space)))
+    return _plain(drawing.add(config, ends, **draw_patience(source, space, hurried=0.3)))
+
+
+def tight_loop(drawing: Drawing, ends: tuple[End, ...]) -> str:
+    """A loop around one tool with a timeout that many rounds exceed, although none of them may ever wait."""
+    inner = Drawing(drawing.source, drawing.space)
+    entry = inner.add(EntryConfig(), ())
+    tool = inner.add(ToolConfig(tool="count", writes="count"), _plain(entry))
+    exit_ = inner.add(ExitConfig(), _plain(tool))
+    rounds = drawing.source.choice((12, 30))
+    config = LoopConfig(body=_config(inner, (entry,), (exit_,)), min_iterations=rounds, max_iterations=rounds)
+    return drawing.add(config, ends, timeout=drawing.source.integer(0, 60) / 100 + 0.005)
 
 
 def random_graph(source: Source, space: GraphSpace, size: int) -> GraphConfig:

@@ -30,6 +30,8 @@ class GraphDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """When a node fails, the others of its step still run to their end, and the result tells the state before it."""
     extra_steps: int = 0
     """Steps that may still run beyond the limit before the run fails."""
+    limit_spans_resume: bool = True
+    """The steps before a pause count towards the step limit of the resumed run."""
     reports_nodes: bool = True
     """Results tell the nodes that ran, with their writes and the edges taken."""
     forbidden_characters: str = ""

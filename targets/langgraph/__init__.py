@@ -5,7 +5,7 @@ one attempt comes from the reference runner's handlers, for both runners the sam
 
 What LangGraph documents differently: nodes have no timeout here; the writes of a step are applied in the order of node
 names; a failing node cancels its neighbours; the recursion limit is reached by the step after the last, so it is set
-to one more than `max_steps`.
+to one more than `max_steps`; a resumed run has a limit of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ DOMAIN = GraphDomain(
     ordered_writes=False,
     whole_steps=False,
     extra_steps=1,
+    limit_spans_resume=False,
     forbidden_characters="|:",
     forbidden_names=(
         "__start__",

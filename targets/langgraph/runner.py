@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,6 +56,9 @@ class LangGraphRunner:
     """Runs graph configs on LangGraph. Latencies are waited for, on a virtual clock, in asynchronous runs only."""
 
     def __init__(self, domain: GraphDomain, *, asynchronous: bool, checkpointer: bool, max_concurrency: int) -> None:
+        # When a node fails, LangGraph shuts its thread pool down while neighbours still report to it, and the pool
+        # logs a traceback for each of them.
+        logging.getLogger("concurrent.futures").setLevel(logging.CRITICAL)
         self.domain = domain
         self._asynchronous = asynchronous
         self._checkpointer = checkpointer
@@ -88,8 +92,10 @@ class LangGraphRunner:
         for _ in range(steps):
             result = self._invoke(compiled, given, settings, record, None, interrupt_after="*")
             given = None
+            if result.failure:
+                return result
             snapshot = compiled.get_state(_thread(settings))
-            if result.failure or not snapshot.next:
+            if not snapshot.next:
                 return result
         name = self._keep(Paused(built, compiled, snapshot.config, record))
         return msgspec.structs.replace(result, status=RunStatus.PAUSED, checkpoint=name)
@@ -207,7 +213,7 @@ class LangGraphRunner:
     def _settings(self, built: Built, record: Record, checkpoint: RunnableConfig | None = None) -> RunnableConfig:
         self._named += 1
         known = dict(checkpoint["configurable"]) if checkpoint else {"thread_id": f"thread-{self._named}"}
-        limit = built.config.limits.max_steps - record.steps() + 1
+        limit = built.config.limits.max_steps + 1
         settings: RunnableConfig = {"configurable": {**known, RECORD: record}, "recursion_limit": limit}
         parallel = min(self._max_concurrency or built.plan.max_parallel, built.plan.max_parallel)
         settings["max_concurrency"] = parallel

@@ -11,7 +11,7 @@ from fuzz.properties.model import Violation
 from targets.graph.case import GraphCase, Pause
 from targets.graph.config import GraphConfig
 from targets.graph.contract import ForksGraphs, ResumesGraphs
-from targets.graph.result import GraphResult, RunStatus
+from targets.graph.result import FailureKind, GraphResult, RunStatus
 
 MAX_PAUSES = 3
 
@@ -22,6 +22,9 @@ def resumed_equals_uninterrupted(lab: GraphLab, case: GraphCase) -> Iterator[Vio
     base = lab.base(case)
     runner = lab.runner(case.knobs)
     if not isinstance(runner, ResumesGraphs) or case.script.cancel_at is not None:
+        return
+    limited = base.failure is not None and base.failure.kind is FailureKind.STEP_LIMIT
+    if limited and not lab.domain.limit_spans_resume:
         return
     for steps in pauses(case, base):
         paused = runner.pause(case.config, case.inputs, case.script, steps)
