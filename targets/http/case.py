@@ -45,7 +45,7 @@ class Framing(enum.StrEnum):
     LENGTH = "length"
     """A correct `content-length`."""
     CHUNKED = "chunked"
-    """Chunks of `Message.chunk` bytes and the last chunk."""
+    """Chunks of `Message.chunk` bytes (more for a body of megabytes) and the last chunk."""
     UNENDED = "unended"
     """Chunks without the last one, then the sending side is closed."""
     BARE = "bare"

@@ -9,6 +9,7 @@ import msgspec
 
 from targets.http.case import Framing, Message, Piece
 
+_MOST_CHUNKS = 4096
 JSON_TYPE = ("content-type", "application/json")
 
 
@@ -81,7 +82,7 @@ def _delimiting(message: Message, length: int) -> list[str]:
 def _framed(message: Message, body: bytes) -> bytes:
     if message.framing in (Framing.LENGTH, Framing.BARE):
         return body
-    size = max(1, message.chunk)
+    size = max(1, message.chunk, len(body) // _MOST_CHUNKS)
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
     framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
     return framed if message.framing is Framing.UNENDED else framed + b"0\r\n\r\n"

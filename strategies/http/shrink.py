@@ -1,0 +1,125 @@
+"""Simpler cases that mean the same: the intent of every exchange, and the name of its defect, stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from strategies.http.breaking.editing import json_of, leaves, remove, with_bytes, with_json, with_message
+from strategies.http.space import HttpSpace
+from targets.codec import encode
+from targets.http.case import Exchange, Framing, HttpCase, Intent, Piece
+from targets.http.dialects.model import Json
+from targets.http.proof import prove
+
+
+def size(case: HttpCase) -> tuple[int, int, int]:
+    """Exchanges, bytes on the wire as pieces say, and length of the case's JSON; simplifying lowers it."""
+    wire = sum(piece.size for exchange in case.exchanges for piece in (*exchange.message.body, *exchange.message.raw))
+    return len(case.exchanges), wire, len(encode(case))
+
+
+def simplify(case: HttpCase, space: HttpSpace) -> Iterator[HttpCase]:
+    """Simpler cases, the boldest first; each has a smaller `size`."""
+    limit = size(case)
+    for candidate in _candidates(case):
+        if size(candidate) < limit and all(holds(exchange, space) for exchange in candidate.exchanges):
+            yield candidate
+
+
+def holds(exchange: Exchange, space: HttpSpace) -> bool:
+    """Whether the bytes still prove what the exchange says of itself."""
+    defects = [found.name for found in prove(exchange, space.dialect, space.api.limits)]
+    strict = [name for name in defects if not space.family.allows(name)]
+    if exchange.defect is not None:
+        return exchange.defect.name in strict
+    return not strict and not (exchange.intent is Intent.VALID and defects)
+
+
+def _candidates(case: HttpCase) -> Iterator[HttpCase]:
+    count = len(case.exchanges)
+    if count > 1:
+        for at in range(count):
+            yield _of(case, (case.exchanges[at],))
+        for at in range(count):
+            yield _of(case, (*case.exchanges[:at], *case.exchanges[at + 1 :]))
+    if case.concurrent:
+        yield msgspec.structs.replace(case, concurrent=False)
+    for at, exchange in enumerate(case.exchanges):
+        for simpler in _simpler_exchanges(exchange):
+            yield _of(case, (*case.exchanges[:at], simpler, *case.exchanges[at + 1 :]))
+
+
+def _of(case: HttpCase, exchanges: tuple[Exchange, ...]) -> HttpCase:
+    first = msgspec.structs.replace(exchanges[0], reuse=False)
+    concurrent = case.concurrent and len(exchanges) > 1
+    return HttpCase(dialect=case.dialect, exchanges=(first, *exchanges[1:]), concurrent=concurrent)
+
+
+def _simpler_exchanges(exchange: Exchange) -> Iterator[Exchange]:
+    if exchange.pace is not None:
+        yield msgspec.structs.replace(exchange, pace=None)
+    if exchange.reuse:
+        yield msgspec.structs.replace(exchange, reuse=False)
+    if exchange.hang_up is not None:
+        yield msgspec.structs.replace(exchange, hang_up=None)
+    if exchange.message.framing is Framing.CHUNKED:
+        yield with_message(exchange, framing=Framing.LENGTH)
+    for at in range(len(exchange.message.headers)):
+        headers = exchange.message.headers
+        yield with_message(exchange, headers=(*headers[:at], *headers[at + 1 :]))
+    body = json_of(exchange.message)
+    if body is not None:
+        yield from _simpler_bodies(exchange, body)
+    elif exchange.message.body:
+        yield from _simpler_pieces(exchange)
+
+
+def _simpler_bodies(exchange: Exchange, body: dict[str, Json]) -> Iterator[Exchange]:
+    for path in leaves(body):
+        shorter = json_of(exchange.message)
+        assert shorter is not None
+        remove(shorter, path)
+        yield with_json(exchange, shorter)
+    for path in leaves(body):
+        shorter = json_of(exchange.message)
+        assert shorter is not None
+        holder: Json = shorter
+        for part in path[:-1]:
+            holder = holder[part]
+        for simple in _simpler_values(holder[path[-1]]):
+            holder[path[-1]] = simple
+            yield with_json(exchange, shorter)
+
+
+def _simpler_values(value: Json) -> Iterator[Json]:
+    if isinstance(value, str) and len(value) > 1:
+        yield "a"
+        yield value[: len(value) // 2]
+        yield value[:-1]
+    elif isinstance(value, list) and len(value) > 2:
+        yield value[: len(value) // 2]
+    elif isinstance(value, int) and not isinstance(value, bool) and value > 1:
+        yield 1
+        yield value // 2
+
+
+def _simpler_pieces(exchange: Exchange) -> Iterator[Exchange]:
+    pieces = exchange.message.body
+    for at, piece in enumerate(pieces):
+        rest = pieces[:at], pieces[at + 1 :]
+        yield with_bytes(exchange, *rest[0], *rest[1])
+        for repeat in {piece.repeat // 2, piece.repeat - 1}:
+            yield with_bytes(exchange, *rest[0], msgspec.structs.replace(piece, repeat=repeat), *rest[1])
+        for start, end in _cuts(len(piece.text)):
+            cut = Piece(text=piece.text[:start] + piece.text[end:], hex=piece.hex, repeat=piece.repeat)
+            yield with_bytes(exchange, *rest[0], cut, *rest[1])
+
+
+def _cuts(length: int) -> Iterator[tuple[int, int]]:
+    width = length // 2
+    while width:
+        for start in range(0, length, width):
+            yield start, min(start + width, length)
+        width //= 2

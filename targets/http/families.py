@@ -1,0 +1,78 @@
+"""What is known of server families: where each one differs from the strict reading, and how it is watched."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from targets.errors import unknown
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Opt-outs from the strict reading. Patterns may use `*`."""
+
+    name: str
+    lenient: tuple[str, ...] = ()
+    """Names of defects that the family documents as accepted: such requests may be accepted or refused."""
+    excused: tuple[str, ...] = ()
+    """Signatures of violations (`H4/envelope`) that the family documents as its way."""
+    accounting: str = ""
+    """Path of the resources, in the form of the reference front end; empty if there is none."""
+    sources: tuple[str, ...] = ()
+    """Where the differences are documented."""
+
+    def allows(self, defect: str) -> bool:
+        """Whether a request with this defect may be accepted."""
+        return any(fnmatchcase(defect, pattern) for pattern in self.lenient)
+
+    def excuses(self, signature: str) -> bool:
+        """Whether this violation is the family's documented way."""
+        return any(fnmatchcase(signature, pattern) for pattern in self.excused)
+
+
+STRICT = Family(name="strict")
+REFERENCE = Family(name="reference", accounting="/internal/resources")
+_COMMON = ("model-unknown", "json-lone-surrogate", "stop*-too-many", "header-missing")
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        STRICT,
+        REFERENCE,
+        Family(
+            name="vllm",
+            lenient=("json-lone-surrogate", "logit_bias-too-large", "logit_bias-too-small", "stop-too-many"),
+            sources=("http_apis.md section 4: bias values are clamped, unknown fields ignored",),
+        ),
+        Family(
+            name="llama.cpp",
+            lenient=(*_COMMON, "temperature-*", "logit_bias-*", "stop-empty", "stop.*", "max_tokens-too-small", "n-*"),
+            sources=("http_apis.md section 4: sampling values unchecked, ids outside the vocabulary skipped",),
+        ),
+        Family(
+            name="transformers",
+            lenient=("model-unknown", "json-lone-surrogate"),
+            excused=("H4/envelope",),
+            sources=("http_apis.md section 4: FastAPI's own envelope, 422 for bad JSON and unknown keys",),
+        ),
+        Family(
+            name="mlx-lm",
+            lenient=(*_COMMON, "n-*", "user-*"),
+            excused=("H4/envelope",),
+            sources=("http_apis.md section 4: own envelope; 404 for any exception during generation",),
+        ),
+        Family(
+            name="ollama",
+            lenient=(*_COMMON, "prompt-too-long", "anthropic-version-missing", "metadata-*"),
+            sources=("http_apis.md sections 2 and 3: long prompts are truncated, versions are not required",),
+        ),
+    )
+}
+
+
+def family_named(name: str) -> Family:
+    """The family of that name. Raises `UsageError`."""
+    if name not in FAMILIES:
+        raise unknown("server family", name, FAMILIES)
+    return FAMILIES[name]

@@ -1,0 +1,132 @@
+"""Valid requests are inside the documented domain; malformed ones prove their one defect from their bytes."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from strategies.http.breaking.editing import json_of, raw, with_json
+from strategies.http.breaking.pairs import PAIRS
+from strategies.http.cases import draw_case, draw_malformed, http_cases, judged, malformed_requests, valid_requests
+from strategies.http.mutate import crossover, generate, mutate
+from strategies.http.shrink import holds, simplify, size
+from strategies.http.space import HttpSpace
+from strategies.source import RandomSource
+from targets.codec import decode, encode
+from targets.http.api import HttpApi
+from targets.http.case import Exchange, HttpCase, Intent
+from targets.http.dialects import DIALECTS
+from targets.http.dialects.model import ApiLimits
+from targets.http.proof import prove
+from targets.http.wire import bytes_of, json_message
+
+LIMITS = ApiLimits(model="m", vocab_size=280, context_length=256, bytes_per_token=6)
+SPACES = {name: HttpSpace(api=HttpApi(dialect=name, limits=LIMITS), huge_share=0.0) for name in DIALECTS}
+quick = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+@pytest.fixture(params=sorted(SPACES), scope="module")
+def space(request: pytest.FixtureRequest) -> HttpSpace:
+    return SPACES[request.param]
+
+
+@quick
+@given(st.data())
+def test_nothing_proves_a_valid_request_wrong(space: HttpSpace, data: st.DataObject) -> None:
+    [exchange] = data.draw(valid_requests(space)).exchanges
+    assert prove(exchange, space.dialect, space.api.limits) == ()
+
+
+@quick
+@given(st.data())
+def test_a_malformed_request_proves_its_defect(space: HttpSpace, data: st.DataObject) -> None:
+    [exchange] = data.draw(malformed_requests(space)).exchanges
+    assert exchange.defect is not None
+    assert exchange.defect.name in [found.name for found in prove(exchange, space.dialect, space.api.limits)]
+
+
+@quick
+@given(st.data())
+def test_a_case_survives_its_json(space: HttpSpace, data: st.DataObject) -> None:
+    case = data.draw(http_cases(space))
+    assert decode(encode(case), HttpCase) == case
+
+
+def test_many_kinds_of_defects_are_generated(space: HttpSpace) -> None:
+    source = RandomSource(random.Random(7))
+    found = {defect.name for _ in range(400) if (defect := draw_malformed(source, space).defect)}
+    assert {"json-syntax", "json-not-finite", "json-not-utf8", "json-lone-surrogate", "http-broken"} <= found
+    assert {"path-unknown", "method-wrong", "model-unknown", "model-missing"} <= found
+    assert len(found) >= 25
+
+
+def test_cases_of_every_kind_are_generated(space: HttpSpace) -> None:
+    source = RandomSource(random.Random(3))
+    cases = [draw_case(source, space) for _ in range(300)]
+    assert {exchange.intent for case in cases for exchange in case.exchanges} == set(Intent)
+    assert any(case.concurrent for case in cases)
+    assert any(exchange.hang_up for case in cases for exchange in case.exchanges)
+    assert any(exchange.reuse for case in cases for exchange in case.exchanges)
+
+
+def test_equal_seeds_give_equal_cases(space: HttpSpace) -> None:
+    assert generate(random.Random(5), space) == generate(random.Random(5), space)
+
+
+def test_mutation_and_crossover_keep_every_proof(space: HttpSpace) -> None:
+    generator = random.Random(11)
+    case = other = generate(generator, space)
+    for _ in range(150):
+        case = mutate(case, generator, space)
+        case = crossover(case, other, generator, space) if generator.random() < 0.3 else case
+        other = generate(generator, space) if generator.random() < 0.2 else other
+        assert all(holds(exchange, space) for exchange in case.exchanges), case
+        assert decode(encode(case), HttpCase) == case
+
+
+def test_every_simpler_case_is_smaller_and_means_the_same(space: HttpSpace) -> None:
+    generator = random.Random(13)
+    for _ in range(30):
+        case = generate(generator, space)
+        for simpler in simplify(case, space):
+            assert size(simpler) < size(case)
+            assert all(holds(exchange, space) for exchange in simpler.exchanges)
+
+
+def test_simplifying_ends_at_the_defect_alone() -> None:
+    space = SPACES["openai"]
+    body = {"model": "m", "prompt": "a long prompt", "temperature": -1, "max_tokens": 5, "top_p": 0.5, "stream": True}
+    case = HttpCase(
+        dialect="openai",
+        exchanges=(judged(space, Exchange(message=json_message("/v1/completions", body), endpoint="completions")),) * 2,
+    )
+    while simpler := next(simplify(case, space), None):
+        case = simpler
+    [exchange] = case.exchanges
+    assert exchange.defect is not None and exchange.defect.name == "temperature-too-small"
+    # The other required fields may go: a request without them still proves the same defect.
+    assert json_of(exchange.message) == {"temperature": -1}
+
+
+def test_a_lenient_family_makes_a_defect_undecided() -> None:
+    exchange = Exchange(
+        message=json_message("/v1/completions", {"model": "m", "prompt": "x", "stop": ""}), endpoint="completions"
+    )
+    lenient = HttpSpace(api=HttpApi(dialect="openai", family="llama.cpp", limits=LIMITS))
+    assert judged(SPACES["openai"], exchange).intent is Intent.MALFORMED
+    assert judged(lenient, exchange).intent is Intent.EITHER
+
+
+def test_raw_values_go_out_as_they_are() -> None:
+    exchange = Exchange(message=json_message("/", {}))
+    changed = with_json(exchange, {"a": raw("1e400"), "b": [raw('"\\ud800"'), "é"]})
+    assert bytes_of(changed.message.body).decode() == '{"a": 1e400, "b": ["\\ud800", "é"]}'
+
+
+def test_pairs_name_the_bugs_they_stem_from() -> None:
+    assert all(pair.sources and len(pair.fields(LIMITS)) == 2 for pair in PAIRS)
