@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from fuzz.contain import system
+from fuzz.contain import expected, system
 from fuzz.contain.outcome import Fate, Outcome
 
 TAIL_BYTES = 4096
@@ -126,6 +126,8 @@ class Effects:
     def _left_children(self) -> tuple[Fate, str] | None:
         if not system.may_have_children():
             return None
+        new = [pid for pid in system.children() - self._children if not _is_zombie(pid)]
+        self._children |= {pid for pid in new if expected.process(pid)}
         left = system.children() - self._children
         running = [f"{pid} ({_command(pid)})" for pid in sorted(left) if not _is_zombie(pid)]
         if Fate.LEAKED_CHILD in self._tolerated:
@@ -166,20 +168,23 @@ class Effects:
             texts.append(f"working directory {self._folder} -> {folder}")
             os.chdir(self._folder)
         if self._environment != _ENVIRONMENT:
-            names = {name for name, _ in self._environment.items() ^ _ENVIRONMENT.items()}
-            texts.append(f"environment variables {', '.join(sorted(os.fsdecode(name) for name in names))}")
+            changed = {name for name, _ in self._environment.items() ^ _ENVIRONMENT.items()}
+            if names := sorted(os.fsdecode(name) for name in changed if not expected.variable(name)):
+                texts.append(f"environment variables {', '.join(names)}")
             self._restore_environment()
         return (Fate.CHANGED_STATE, "; ".join(texts)) if texts else None
 
     def _restore_environment(self) -> None:
-        if Fate.CHANGED_STATE in self._tolerated:
-            self._environment = dict(_ENVIRONMENT)
-            return
-        for name in _ENVIRONMENT.keys() - self._environment.keys():
-            del os.environ[os.fsdecode(name)]
-        for name, value in self._environment.items():
-            if _ENVIRONMENT.get(name) != value:
+        tolerated = Fate.CHANGED_STATE in self._tolerated
+        changed = {name for name, _ in self._environment.items() ^ _ENVIRONMENT.items()}
+        for name in changed:
+            if tolerated or expected.variable(name):
+                continue
+            if (value := self._environment.get(name)) is None:
+                del os.environ[os.fsdecode(name)]
+            else:
                 os.environ[os.fsdecode(name)] = os.fsdecode(value)
+        self._environment = dict(_ENVIRONMENT)
 
 
 def read_tail(output: int, written: int) -> str:

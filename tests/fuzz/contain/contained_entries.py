@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -60,6 +61,18 @@ def end_later(rest: bytes) -> bytes:
 def kill_the_zygote(rest: bytes) -> bytes:
     os.kill(os.getppid(), signal.SIGKILL)
     time.sleep(60)
+    return b""
+
+
+def start_a_tracker(rest: bytes) -> bytes:
+    """Leaves multiprocessing's resource tracker running."""
+    _kept.append(multiprocessing.get_context("spawn").Semaphore())
+    return b""
+
+
+def set_variable(rest: bytes) -> bytes:
+    name, _, value = rest.decode().partition("=")
+    os.environ[name] = value
     return b""
 
 
@@ -138,6 +151,8 @@ VERBS: dict[str, Callable[[bytes], object]] = {
     "fork-and-return": fork_and_return,
     "end-later": end_later,
     "kill-the-zygote": kill_the_zygote,
+    "start-a-tracker": start_a_tracker,
+    "set-variable": set_variable,
     "keep-open": keep_open,
     "keep-thread": keep_thread,
     "fail-like-a-device": fail_like_a_device,

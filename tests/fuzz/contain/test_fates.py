@@ -54,3 +54,17 @@ def test_a_tolerated_effect_becomes_a_note_and_is_left_alone() -> None:
             assert outcome.fate is Fate.COMPLETED
             assert "tolerated" in outcome.notes[0]
             assert supervisor.call(b" again").notes == ()
+
+
+def test_what_libraries_keep_for_themselves_is_no_fault(obedient: Supervisor) -> None:
+    assert obedient.call(b"start-a-tracker").fate is Fate.COMPLETED
+    assert obedient.call(b"start-a-tracker").fate is Fate.COMPLETED
+    assert obedient.call(b"set-variable TORCHINDUCTOR_CACHE_DIR=/tmp").fate is Fate.COMPLETED
+    assert obedient.call(b"environment TORCHINDUCTOR_CACHE_DIR").reply == b"/tmp"
+
+
+def test_a_variable_of_the_target_itself_is_put_back(obedient: Supervisor) -> None:
+    before = obedient.call(b"environment PATH").reply
+    outcome = obedient.call(b"set-variable PATH=/nowhere")
+    assert (outcome.fate, outcome.message) == (Fate.CHANGED_STATE, "environment variables PATH")
+    assert obedient.call(b"environment PATH").reply == before
