@@ -7,7 +7,9 @@ gives every trace its exact steps, leaves no thread to join, and lets an engine 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
+import os
 import queue
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -150,11 +152,8 @@ def _sampling_options(sampling: SamplingParams) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _cheap_collection() -> Iterator[None]:
-    """Dropping a batch processor runs a full garbage collection, 0.3 s over the objects of torch unless frozen.
-
-    A process that froze its objects itself (to fork cheaply) keeps them so.
-    """
-    if gc.get_freeze_count():
+    """Dropping a batch processor runs a full garbage collection, 0.3 s over the objects of torch unless frozen."""
+    if _keeps_frozen(os.getpid()):
         yield
         return
     gc.freeze()
@@ -162,6 +161,16 @@ def _cheap_collection() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+@functools.cache
+def _keeps_frozen(process: int) -> bool:  # noqa: ARG001 - asked once in each process, since counting takes 40 ms
+    """Whether the process froze its objects itself (to fork cheaply). Then what the model added is frozen with them."""
+    if not gc.get_freeze_count():
+        return False
+    gc.collect()
+    gc.freeze()
+    return True
 
 
 def _drained(outputs: queue.Queue[Any]) -> Iterator[Any]:
