@@ -43,6 +43,7 @@ class _Harness:
 
     def __init__(self) -> None:
         self.probes = memoryview(bytearray(16))
+        self.restarts = 0
 
     def run(self, case: Case) -> Trial:
         assert isinstance(case, Trace)

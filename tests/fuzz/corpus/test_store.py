@@ -127,3 +127,9 @@ def test_stored_files_are_for_people_too(tmp_path: Path) -> None:
     text = path.read_text()
     assert text.count("\n") > 5
     assert msgspec.json.decode(text)["format"] == FORMAT
+
+
+def test_every_shipped_seed_can_be_read() -> None:
+    loaded = store.load(store.shipped_seeds())
+    assert loaded.skipped == ()
+    assert all(stored.entry.told for stored in loaded.entries)
