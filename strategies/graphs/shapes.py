@@ -96,7 +96,14 @@ def structured_graph(source: Source, space: GraphSpace, depth: int, *, beside: b
     entries = tuple(drawing.add(EntryConfig(), ()) for _ in range(2 if source.boolean(0.15) else 1))
     ends: tuple[End, ...] = tuple((name, None) for name in entries)
     if len(entries) > 1:
-        ends = _plain(draw_node(drawing, ends, beside=beside, join=source.choice((Join.ANY, Join.ALL))))
+        ends = _plain(
+            draw_node(
+                drawing,
+                ends,
+                beside=beside,
+                join=source.choice((Join.ANY, Join.ALL)) if space.domain.joins else Join.ANY,
+            )
+        )
     for _ in range(source.integer(1, space.blocks if depth == space.depth else 2)):
         ends = draw_block(drawing, ends, depth, beside=beside)
     exits = [drawing.add(ExitConfig(reads=source.choice(("answer", "message", "count", "log"))), ends)]
@@ -146,7 +153,7 @@ def parallel_block(drawing: Drawing, ends: tuple[End, ...], depth: int) -> tuple
         if source.boolean(0.3):
             tail = draw_block(drawing, tail, depth - 1, beside=True)
         tails += tail
-    waits = source.boolean(0.6) and not any(_holds_back(drawing, end) for end in tails)
+    waits = drawing.space.domain.joins and source.boolean(0.6) and not any(_holds_back(drawing, end) for end in tails)
     return _plain(draw_node(drawing, tuple(tails), beside=True, join=Join.ALL if waits else Join.ANY))
 
 

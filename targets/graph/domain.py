@@ -22,6 +22,8 @@ class GraphDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_iterations: int = 1000
     max_retries: int = 10
     max_seconds: float = 86_400.0
+    joins: bool = True
+    """Nodes that wait for all their incoming edges."""
     deadlines: bool = True
     """Timeouts of nodes and of the run."""
     ordered_writes: bool = True

@@ -7,6 +7,7 @@ import enum
 import msgspec
 
 from targets.graph.config import Value
+from targets.graph.script import GraphInputs
 
 
 class RunStatus(enum.StrEnum):
@@ -99,3 +100,15 @@ class GraphResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     failure: Failure | None = None
     checkpoint: str = ""
     """Where a paused run can be resumed."""
+
+
+def finished(state: dict[str, Value], steps: int, inputs: GraphInputs) -> GraphResult:
+    """The result of a completed run, for a runner that tells no more than its state and its steps."""
+    trace_id = inputs.context.get("trace_id", "run")
+    return GraphResult(status=RunStatus.COMPLETED, trace_id=trace_id, state=state, stats=GraphStats(steps=steps))
+
+
+def failed(kind: FailureKind, message: str, inputs: GraphInputs) -> GraphResult:
+    """The result of a failed run, for such a runner."""
+    trace_id = inputs.context.get("trace_id", "run")
+    return GraphResult(status=RunStatus.FAILED, trace_id=trace_id, failure=Failure(kind=kind, message=message))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -75,3 +76,14 @@ def digest(question: str) -> str:
 def answer(reply: Reply, question: str) -> Value:
     """What the reply says to a question."""
     return digest(question) if reply.value is None else reply.value
+
+
+def scripted_answer(script: Script) -> Callable[[str, object], Value]:
+    """A stand-in for the models and tools of one run: give it a node's name and what the node asks."""
+    calls: Counter[str] = Counter()
+
+    def respond(node: str, question: object) -> Value:
+        calls[node] += 1
+        return answer(reply_for(script, (node,), calls[node] - 1), repr(question))
+
+    return respond

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -68,6 +69,11 @@ def reduce(reducer: Reducer, held: Value, written: Value) -> Value:
     combine: Callable[[Any, Any], Value] = _COMBINE[reducer]
     result: Value = bounded(combine(held, written))
     return result
+
+
+def reducers(config: GraphConfig) -> dict[str, Callable[[Value, Value], Value]]:
+    """For each channel the function of held and written value that gives the new one."""
+    return {name: functools.partial(reduce, channel.reducer) for name, channel in channels_of(config).items()}
 
 
 def apply(channels: Mapping[str, Channel], state: State, writes: Iterable[Write]) -> dict[str, Value]:

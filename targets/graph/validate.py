@@ -16,6 +16,7 @@ from targets.graph.config import (
     FanOutConfig,
     GateConfig,
     GraphConfig,
+    Join,
     LoopConfig,
     ModelConfig,
     Node,
@@ -53,6 +54,12 @@ def check(config: GraphConfig, domain: GraphDomain = DEFAULT_GRAPH_DOMAIN) -> No
     """Raise `GraphRejected` for the first breach, if there is one."""
     for breach in breaches(config, domain):
         raise GraphRejected(breach.field, breach.value, breach.allowed)
+
+
+def check_run(config: GraphConfig, inputs: GraphInputs, domain: GraphDomain) -> None:
+    """Raise `GraphRejected` for the first breach of a config or its inputs."""
+    check(config, domain)
+    check_inputs(config, inputs)
 
 
 def check_inputs(config: GraphConfig, inputs: GraphInputs) -> None:
@@ -157,6 +164,8 @@ def _limit_breaches(config: GraphConfig, domain: GraphDomain, place: str) -> Ite
 def _node_breaches(node: Node, config: GraphConfig, domain: GraphDomain, field: str) -> Iterator[GraphBreach]:
     if node.type not in domain.node_types:
         yield GraphBreach(f"{field}.config.type", node.type, f"one of {', '.join(domain.node_types)}")
+    if node.join is Join.ALL and not domain.joins:
+        yield GraphBreach(f"{field}.join", node.join, "any; this runner has no joins that wait")
     yield from _range(f"{field}.retries", node.retries, 0, domain.max_retries)
     if node.timeout is not None:
         yield from _seconds(f"{field}.timeout", node.timeout, domain)

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from targets.contract import Knob, KnobValue, Limits, Target, TargetKind
+from targets.contract import Knob
 from targets.graph.config import NODE_TYPES
 from targets.graph.domain import GraphDomain
+from targets.graph.target import graph_target
 
 if TYPE_CHECKING:
     from targets.langgraph.runner import LangGraphRunner
@@ -52,26 +53,19 @@ KNOBS = (
 )
 
 
-def _open(_: None, **knobs: KnobValue) -> LangGraphRunner:
+def _open(*, asynchronous: bool, checkpointer: bool, max_concurrency: int) -> LangGraphRunner:
     from targets.langgraph.runner import LangGraphRunner
 
-    settings = {knob.name: knobs.get(knob.name, knob.default) for knob in KNOBS}
     return LangGraphRunner(
-        DOMAIN,
-        asynchronous=bool(settings["asynchronous"]),
-        checkpointer=bool(settings["checkpointer"]),
-        max_concurrency=int(settings["max_concurrency"]),
+        DOMAIN, asynchronous=asynchronous, checkpointer=checkpointer, max_concurrency=max_concurrency
     )
 
 
-TARGET = Target(
-    name="langgraph",
-    summary="LangGraph's StateGraph with scripted models and tools",
-    kind=TargetKind.GRAPH,
-    load=lambda _device, _dtype: None,
-    open=_open,
-    limits=Limits(vocab_size=0, context_length=0),
-    graphs=DOMAIN,
+TARGET = graph_target(
+    "langgraph",
+    "LangGraph's StateGraph with scripted models and tools",
+    DOMAIN,
+    _open,
     knobs=KNOBS,
     modules=("langgraph.pregel", "langgraph.channels", "langgraph.graph"),
     requires={"langgraph": "pip install 'inferfuzz[langgraph]'"},

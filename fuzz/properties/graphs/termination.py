@@ -28,10 +28,10 @@ def termination(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
     if base.failure and base.failure.kind is FailureKind.STEP_LIMIT and not base.failure.node:
         lab.tally.looked += 1
         beyond = base.stats.steps - case.config.limits.max_steps
-        if not 0 <= beyond <= lab.domain.extra_steps:
+        if base.stats.steps and not 0 <= beyond <= lab.domain.extra_steps:
             message = f"the limit is {case.config.limits.max_steps} steps, it ended after {base.stats.steps}"
             yield Violation(code="G5", slug="limit-inexact", message=message)
-    if base.status is not RunStatus.COMPLETED or case.script.cancel_at is not None:
+    if base.status is not RunStatus.COMPLETED or case.script.cancel_at is not None or not base.stats.steps:
         return
     lab.tally.compared += 1
     slug, sentence = difference(base, lab.run(limited(case, base.stats.steps)))
