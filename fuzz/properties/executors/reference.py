@@ -116,7 +116,7 @@ def padding_invariance(lab: Lab, case: Trace) -> Iterator[Violation]:
     """How much longer or shorter its neighbours are does not matter to a request, not even to its padding token.
 
     For a greedy request of the case with a penalty: its padding token is biased to lead narrowly, so that counting
-    padding as text, or attending to it, changes the choice; then it runs alone and beside longer and shorter ones.
+    padding as text, or attending to it, changes the choice; then it runs alone, and behind longer and shorter ones.
     """
     pad = lab.limits.pad_token_id
     penalised = [answer.request for answer in lab.base.valid() if _has_penalty(answer.request.sampling)]
@@ -124,7 +124,7 @@ def padding_invariance(lab: Lab, case: Trace) -> Iterator[Violation]:
         return
     request = _padded(lab, penalised[0], pad)
     neighbours = tuple(_neighbour(lab, request, length) for length in (1, len(request.prompt) + 5))
-    arrivals = tuple(Arrival(request=one) for one in (request, *neighbours))
+    arrivals = tuple(Arrival(request=one) for one in (*neighbours, request))
     together = lab.record(Trace(arrivals=arrivals, knobs=case.knobs))
     yield from relate(lab, "P24", lab.alone(request), together, BATCH, pairs=[(request.id, request.id)])
 
@@ -203,6 +203,10 @@ def _padded(lab: Lab, request: Request, pad: int) -> Request:
 
 
 def _neighbour(lab: Lab, request: Request, length: int) -> Request:
+    """A request that is still decoding when the one behind it chooses its first token."""
     most = lab.limits.context_length - request.sampling.max_tokens
     prompt = (request.prompt * (length // len(request.prompt) + 1))[: max(1, min(length, most))]
-    return msgspec.structs.replace(request, id=f"{request.id}-beside-{length}", prompt=prompt[::-1])
+    tokens = min(lab.limits.context_length - len(prompt), request.sampling.max_tokens + len(request.prompt) + length)
+    sampling = msgspec.structs.replace(request.sampling, max_tokens=tokens, ignore_eos=True)
+    name = f"{request.id}-beside-{length}"
+    return msgspec.structs.replace(request, id=name, prompt=prompt[::-1], sampling=sampling)

@@ -1,0 +1,67 @@
+"""The unbroken reference executor breaks no property."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+
+import pytest
+
+from fuzz.lab.lab import Lab
+from fuzz.lab.verdict import judge
+from fuzz.properties.model import Cost, Verdict
+from fuzz.properties.registry import applicable, capability_names
+from strategies.generate import generate_trace
+from strategies.space import space_of
+from targets.contract import Target, TargetKind
+from targets.reference import DECODER, HASH
+
+
+def eager(target: Target) -> Target:
+    """Without the knob that compiles the model, which takes a minute."""
+    return dataclasses.replace(target, knobs=tuple(knob for knob in target.knobs if knob.name != "compiled"))
+
+
+def verdicts(target: Target, count: int, seed: int) -> list[Verdict]:
+    """Each trace judged by what observes and by one property that relates runs, all of them in turn."""
+    lab, space = Lab(target), space_of(target)
+    found = applicable(target, capability_names(lab.bench, TargetKind.EXECUTOR)).applicable
+    observing = [one for one in found if one.cost is Cost.OBSERVES]
+    relating = [one for one in found if one.cost is Cost.RELATES]
+    judged = []
+    for index in range(count):
+        case = generate_trace(random.Random(seed + index), space, malformed=index % 8 == 7)
+        judged.append(judge(lab, case, [*observing, relating[index % len(relating)]]))
+    return judged
+
+
+@pytest.mark.parametrize("target", [DECODER, HASH], ids=lambda target: target.name)
+def test_random_traces_break_no_property(target: Target) -> None:
+    judged = verdicts(eager(target), 24, seed=1)
+
+    assert [violation for verdict in judged for violation in verdict.violations] == []
+    assert sum(verdict.compared for verdict in judged) > 80
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("target", [DECODER, HASH], ids=lambda target: target.name)
+def test_thousands_of_random_traces_break_no_property(target: Target) -> None:
+    judged = verdicts(eager(target), 3000, seed=1_000_000)
+
+    assert [violation for verdict in judged for violation in verdict.violations] == []
+    compared, excused = sum(one.compared for one in judged), sum(one.excused for one in judged)
+    assert excused <= compared / 100
+
+
+def test_every_executor_property_finds_something_to_compare() -> None:
+    target = eager(HASH)
+    lab, space = Lab(target), space_of(target)
+    found = applicable(target, capability_names(lab.bench, TargetKind.EXECUTOR)).applicable
+    seen: set[str] = set()
+    for index in range(16):
+        case = generate_trace(random.Random(index), space, malformed=index % 8 == 7)
+        seen.update(judge(lab, case, found).checked)
+
+    # P22 has nothing to compare on the CPU in float32; P26 tests rare cases of one request.
+    assert {one.code for one in found} - seen <= {"P22", "P26"}
