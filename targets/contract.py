@@ -9,13 +9,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 from targets.graph.domain import GraphDomain
+from targets.http.api import HttpApi
 
 KnobValue = bool | int | float | str
 
@@ -245,7 +248,8 @@ class Target:
     summary: str
     load: Callable[[str, str], Any]
     open: Callable[..., Any]
-    """Returns an `Executor`; for a target of kind `graph` a `targets.graph.contract.RunsGraphs`."""
+    """Returns an `Executor`; for a target of kind `graph` a `targets.graph.contract.RunsGraphs`, of kind `http` a
+    `targets.http.server.Server`."""
     limits: Limits
     kind: TargetKind = TargetKind.EXECUTOR
     devices: Callable[[], tuple[str, ...]] = field(default=lambda: ("cpu",))
@@ -255,6 +259,8 @@ class Target:
     """The documented domain; None means `targets.domain.DEFAULT_DOMAIN`."""
     graphs: GraphDomain | None = None
     """The graph configs it documents as valid, for a target of kind `graph`."""
+    api: HttpApi | None = None
+    """How to speak to it, for a target of kind `http`."""
     modules: tuple[str, ...] = ()
     """Import names (packages include what is below them) whose branches guide the fuzzer."""
     requires: Mapping[str, str] = field(default_factory=dict)

@@ -22,6 +22,13 @@ from targets.codec import encode
 from targets.contract import Target
 from targets.errors import UsageError
 
+EXPERIENCE = 20
+"""Cases that must have been answered before a hang is called early."""
+PATIENCE = 10
+"""Times the slowest case so far that a case may take then."""
+LEAST_PATIENCE = 1.0
+"""Seconds that a case may always take."""
+
 DESCRIBING = 120.0
 """Seconds that calibration may take."""
 
@@ -72,6 +79,9 @@ class ContainedHarness:
         self.description = self._describe()
         self.rotation = Rotation(self.description, random.Random(seed))
         self._renewals = 0
+        self._deadline = limits.deadline
+        self._answered = 0
+        self._slowest = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -97,17 +107,29 @@ class ContainedHarness:
 
     def run(self, case: Case) -> Trial:
         """Run a case and judge it by the properties whose turn it is."""
-        trial = self.judge(case, self.rotation.next(case))
+        trial = self.judge(case, self.rotation.next(case), hasty=True)
         self.rotation.learn(trial)
         return trial
 
-    def judge(self, case: Case, codes: tuple[str, ...] | None) -> Trial:
-        """Run a case and judge it by these properties; None is every applicable one."""
+    def judge(self, case: Case, codes: tuple[str, ...] | None, *, hasty: bool = False) -> Trial:
+        """Run a case and judge it by these properties; None is every applicable one.
+
+        With `hasty` a call counts as hung when it takes far longer than any before; triage asks again in full.
+        """
         self.probes[:] = bytes(len(self.probes))
-        outcome = self._supervisor.call(msgspec.json.encode(Call(case=msgspec.Raw(encode(case)), codes=codes)))
+        payload = msgspec.json.encode(Call(case=msgspec.Raw(encode(case)), codes=codes))
+        outcome = self._supervisor.call(payload, deadline=self._patience() if hasty else None)
         answered = outcome.fate is Fate.COMPLETED or outcome.fate in EFFECTS
+        if answered:
+            self._answered += 1
+            self._slowest = max(self._slowest, outcome.seconds)
         verdict = msgspec.json.decode(outcome.reply or b"{}", type=Verdict) if answered else None
         return Trial(case, msgspec.structs.replace(outcome, reply=None), verdict, codes)
+
+    def _patience(self) -> float:
+        if self._answered < EXPERIENCE:
+            return self._deadline
+        return min(self._deadline, max(LEAST_PATIENCE, PATIENCE * self._slowest))
 
     def renew(self) -> None:
         """The next case runs in a fresh worker."""

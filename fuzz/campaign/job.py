@@ -140,13 +140,12 @@ class _Job:
             return
         yield Advanced(progress=self.progress, triage=f"shrinking {signatures(trial)[0]}")
         end = time.monotonic() + self._plan.until - time.time()
-        finding = self._triage.take(
+        for finding in self._triage.take(
             trial,
             executions=self.progress.executions,
             seconds=self.progress.seconds,
             until=soon(SHRINKING, end),
-        )
-        if finding is not None:
+        ):
             yield Found(finding=finding)
         yield Advanced(progress=self.progress)
 
@@ -162,7 +161,7 @@ def _load_corpus(plan: JobPlan, space: TraceSpace) -> tuple[tuple[Case, ...], tu
     for folder in folders:
         loaded = load(folder)
         problems += map(str, loaded.skipped)
-        cases += [stored.case for stored in loaded.entries if stored.entry.kind == space.kind]
+        cases += [space.adapt(stored.case) for stored in loaded.entries if stored.entry.kind == space.kind]
     return tuple(cases), tuple(problems)
 
 

@@ -10,7 +10,7 @@ from typing import cast
 from hypothesis import strategies as st
 
 from fuzz.engines.model import Case
-from strategies import generate, mutate, shrink, traces
+from strategies import generate, mutate, repair, shrink, traces
 from strategies.space import Space, space_of
 from targets.codec import decode
 from targets.contract import Target
@@ -43,9 +43,13 @@ class TraceSpace:
         """A trace from its JSON. Raises `DecodeError`."""
         return decode(data, Trace)
 
+    def adapt(self, case: Case) -> Case:
+        """A case of a corpus made for another target or version, fitted into this target's domain."""
+        return repair.adapt(cast("Trace", case), self.space)
+
     def simplify(self, case: Case) -> Iterator[Case]:
         """Simpler traces, the most aggressive first."""
-        return shrink.simplify(cast("Trace", case))
+        return shrink.simplify(cast("Trace", case), self.space)
 
     def strategy(self) -> st.SearchStrategy[Case]:
         """The same for Hypothesis: valid traces, malformed now and then."""

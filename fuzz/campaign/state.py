@@ -103,6 +103,7 @@ class CampaignState:
         if owner == finding.id:
             self.findings[owner] = finding
             return finding
+        self.findings.pop(finding.id, None)
         kept = self.findings[owner]
         also = tuple(dict.fromkeys((*kept.also, *(sign for sign in sorted(shown) if sign != kept.signature))))
         self.findings[owner] = msgspec.structs.replace(kept, also=also, duplicates=kept.duplicates + 1)

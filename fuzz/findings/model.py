@@ -12,7 +12,7 @@ FORMAT = 1
 
 
 class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How often the case failed in the same way when run again in fresh workers."""
+    """How often the case failed in the same way when run again in fresh workers; no attempts: time was up."""
 
     attempts: int
     repeated: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,8 +25,11 @@ FLAKY_ATTEMPTS = 10
 class Bench(Protocol):
     """Where triage runs cases: like the campaign's harness, but the caller says what to judge and when to renew."""
 
-    def judge(self, case: Case, codes: tuple[str, ...] | None) -> Trial:
-        """Run one case and judge it by these properties; None is every applicable one."""
+    def judge(self, case: Case, codes: tuple[str, ...] | None, *, hasty: bool = False) -> Trial:
+        """Run one case and judge it by these properties; None is every applicable one.
+
+        With `hasty` a call counts as hung much earlier, measured by how long cases take otherwise.
+        """
 
     def renew(self) -> None:
         """The next case runs in a fresh worker."""
@@ -68,37 +71,62 @@ class Triage:
         self._count(self.known[found[0]])
         return True
 
-    def take(self, trial: Trial, *, executions: int, seconds: float, until: float) -> Finding | None:
-        """The finding that a failing trial makes or extends; None if it is a mere duplicate.
+    def take(self, trial: Trial, *, executions: int, seconds: float, until: float) -> Iterator[Finding]:
+        """The finding that a failing trial makes or extends, again when it is confirmed and when it is shrunk.
 
-        Confirms and shrinks, until `time.monotonic()` passes `until` at the latest.
+        Nothing for a duplicate. The first version comes at once, so that running out of time loses no failure;
+        confirming and shrinking end when `time.monotonic()` passes `until`.
         """
         if self.is_known(trial):
-            return None
+            return
         signature = self._new_signature(trial)
         codes = _codes(signature, trial)
-        confirmation = self._confirm(trial.case, signature, codes)
-        if confirmation.flaky:
-            return self._add(trial, trial, signature, (), confirmation, 0, executions, seconds)
+        if trial.outcome.fate is Fate.HUNG and not self._repeat(trial.case, signature, codes, 1):
+            return  # it was slow, and answers when it is given the full deadline
+        finding = self._finding(trial, signature, executions, seconds)
+        yield self._keep(finding)
+        if time.monotonic() > until:
+            return
+        finding = msgspec.structs.replace(finding, confirmation=self._confirm(trial, signature, codes))
+        yield self._keep(finding)
+        if not finding.confirmation.flaky:
+            yield self._shrink(finding, trial, codes, until)
+
+    def _shrink(self, finding: Finding, trial: Trial, codes: tuple[str, ...] | None, until: float) -> Finding:
+        signature = finding.signature
         start = self._literal(trial, signature, codes)
-        shrunk = shrink(start, signature, self.simplify, lambda case: self.bench.judge(case, codes), until=until)
+        shrunk = shrink(
+            start, signature, self.simplify, lambda case: self.bench.judge(case, codes, hasty=True), until=until
+        )
         self.bench.renew()
         full = self.bench.judge(shrunk.trial.case, None)
         shown = signatures(full)
-        for other in shown:
-            if other in self.known and other != signature:
-                return self._merge(self.known[other], (signature, *shown))
+        owner = next((self.known[sign] for sign in shown if self.known.get(sign, finding.id) != finding.id), None)
+        if owner is not None:
+            return self._merge(owner, finding, shown)
         final = full if signature in shown else shrunk.trial
-        return self._add(trial, final, signature, shown, confirmation, shrunk.steps, executions, seconds)
+        return self._keep(
+            msgspec.structs.replace(
+                finding,
+                title=_title(final, signature),
+                also=tuple(other for other in shown if other != signature),
+                case=msgspec.Raw(encode(final.case)),
+                outcome=final.outcome,
+                violations=final.verdict.violations if final.verdict else (),
+                shrink_steps=shrunk.steps,
+            )
+        )
 
     def _new_signature(self, trial: Trial) -> str:
         return next(signature for signature in signatures(trial) if signature not in self.known)
 
-    def _confirm(self, case: Case, signature: str, codes: tuple[str, ...] | None) -> Confirmation:
-        repeated = self._repeat(case, signature, codes, CONFIRMATIONS)
+    def _confirm(self, trial: Trial, signature: str, codes: tuple[str, ...] | None) -> Confirmation:
+        if trial.outcome.fate is Fate.HUNG:
+            return Confirmation(attempts=1, repeated=1)  # each replay would take the full deadline, and one was made
+        repeated = self._repeat(trial.case, signature, codes, CONFIRMATIONS)
         if repeated == CONFIRMATIONS:
             return Confirmation(attempts=CONFIRMATIONS, repeated=repeated)
-        more = self._repeat(case, signature, codes, FLAKY_ATTEMPTS - CONFIRMATIONS)
+        more = self._repeat(trial.case, signature, codes, FLAKY_ATTEMPTS - CONFIRMATIONS)
         return Confirmation(attempts=FLAKY_ATTEMPTS, repeated=repeated + more)
 
     def _repeat(self, case: Case, signature: str, codes: tuple[str, ...] | None, attempts: int) -> int:
@@ -115,49 +143,44 @@ class Triage:
         literal = self.bench.judge(self.decode(trial.verdict.literal), codes)
         return literal if signature in signatures(literal) else trial
 
-    def _add(
-        self,
-        first: Trial,
-        final: Trial,
-        signature: str,
-        shown: tuple[str, ...],
-        confirmation: Confirmation,
-        steps: int,
-        executions: int,
-        seconds: float,
-    ) -> Finding:
-        finding = Finding(
+    def _finding(self, trial: Trial, signature: str, executions: int, seconds: float) -> Finding:
+        """The finding as it is before anything was tried."""
+        return Finding(
             id=identity(self.context.target, signature),
-            title=_title(final, signature),
+            title=_title(trial, signature),
             signature=signature,
-            also=tuple(other for other in shown if other != signature),
+            also=tuple(other for other in signatures(trial) if other != signature),
             target=self.context.target,
             device=self.context.device,
             dtype=self.context.dtype,
-            codes=_codes(signature, first) or (),
-            case=msgspec.Raw(encode(final.case)),
-            original=msgspec.Raw(encode(first.case)),
-            outcome=msgspec.structs.replace(final.outcome, reply=None, case=None),
-            violations=final.verdict.violations if final.verdict else (),
-            confirmation=confirmation,
-            shrink_steps=steps,
+            codes=_codes(signature, trial) or (),
+            case=msgspec.Raw(encode(trial.case)),
+            original=msgspec.Raw(encode(trial.case)),
+            outcome=trial.outcome,
+            violations=trial.verdict.violations if trial.verdict else (),
+            confirmation=Confirmation(attempts=0, repeated=0),
             engine=self.context.engine,
             seed=self.context.seed,
             executions=executions,
             seconds=seconds,
             versions=self.context.versions,
         )
+
+    def _keep(self, finding: Finding) -> Finding:
         self.findings[finding.id] = finding
-        for known in (signature, *finding.also):
+        for known in (finding.signature, *finding.also):
             self.known.setdefault(known, finding.id)
         return finding
 
-    def _merge(self, owner: str, shown: tuple[str, ...]) -> Finding:
-        finding = self.findings[owner]
-        also = tuple(dict.fromkeys((*finding.also, *(other for other in shown if other != finding.signature))))
-        for signature in shown:
-            self.known.setdefault(signature, owner)
-        merged = msgspec.structs.replace(finding, also=also, duplicates=finding.duplicates + 1)
+    def _merge(self, owner: str, finding: Finding, shown: tuple[str, ...]) -> Finding:
+        """The smallest case of the new finding shows the owner's signature too, so they are one."""
+        self.findings.pop(finding.id, None)
+        kept = self.findings[owner]
+        others = (finding.signature, *finding.also, *shown)
+        also = tuple(dict.fromkeys((*kept.also, *(sign for sign in others if sign != kept.signature))))
+        for signature in (kept.signature, *also):
+            self.known[signature] = owner
+        merged = msgspec.structs.replace(kept, also=also, duplicates=kept.duplicates + 1)
         self.findings[owner] = merged
         return merged
 

@@ -55,7 +55,7 @@ class ProgressView:
     def _announce(self, state: CampaignState) -> None:
         """A finding is worth a line of its own the moment it is made."""
         for finding in list(state.findings.values()):
-            if finding.id in self._announced:
+            if finding.id in self._announced or not finding.confirmation.attempts:
                 continue
             self._announced.add(finding.id)
             kind = "flaky" if finding.confirmation.flaky else "finding"

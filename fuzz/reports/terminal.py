@@ -57,13 +57,14 @@ def _show_finding(finding: FindingSummary, console: Console, *, flaky: bool = Fa
     word = "FLAKY" if flaky else "FINDING"
     style = "bold yellow" if flaky else "bold red"
     console.print(Text.assemble((f"{word} ", style), (finding.id, "bold"), "  ", finding.title))
-    facts = [f"repeated {finding.repeated} of {finding.attempts} times in fresh workers"]
+    repeated = f"repeated {finding.repeated} of {finding.attempts} times in fresh workers"
+    facts = [repeated if finding.attempts else "not confirmed, since the time was up"]
     if finding.requests:
         facts.append(f"shrunk to {finding.requests} request{'s' if finding.requests > 1 else ''}")
     if finding.also:
         facts.append(f"also breaks {', '.join(finding.also)}")
-    console.print(Text(f"  {'; '.join([finding.signature, *facts])}"))
-    console.print(Text(f"  on {', '.join(finding.seen_on)}"))
+    console.print(Text(f"  {'; '.join([finding.signature, *facts])}"), soft_wrap=True)
+    console.print(Text(f"  on {', '.join(finding.seen_on)}"), soft_wrap=True)
     console.print(Text.assemble("  ", (finding.replay, "bold cyan")))
 
 
@@ -93,7 +94,7 @@ def _show_verdict(summary: Summary, console: Console) -> None:
     cases = sum(unit.executions for unit in summary.units)
     tail = f": {found} in {cases:,} cases, {summary.seconds:.0f} s, seed {summary.seed}"
     console.print(Text.assemble((word, style), tail))
-    for reason in summary.inconclusive:
+    for reason in summary.inconclusive if summary.exit_code == EXIT_INCONCLUSIVE else ():
         console.print(Text(f"  {reason}", style="yellow"))
     if count:
         console.print(f"findings are kept in {summary.folder}/findings", highlight=False)

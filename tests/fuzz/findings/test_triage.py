@@ -32,7 +32,7 @@ class FakeBench:
         self.rule = rule
         self.renewed = 0
 
-    def judge(self, case: Case, codes: tuple[str, ...] | None) -> Trial:
+    def judge(self, case: Case, codes: tuple[str, ...] | None, *, hasty: bool = False) -> Trial:
         assert isinstance(case, Numbers)
         shown = [item.split("/") for item in self.rule(case.values)]
         violations = tuple(
@@ -52,9 +52,10 @@ def triage_of(rule: Callable[[tuple[int, ...]], tuple[str, ...]]) -> tuple[Triag
     return Triage(bench, simplify, decode, CONTEXT), bench
 
 
-def take(triage: Triage, bench: FakeBench, *values: int) -> str | None:
-    finding = triage.take(bench.judge(Numbers(values), None), executions=1, seconds=0.0, until=time.monotonic() + 5)
-    return finding.id if finding else None
+def take(triage: Triage, bench: FakeBench, *values: int, seconds: float = 5.0) -> str | None:
+    failed = bench.judge(Numbers(values), None)
+    findings = list(triage.take(failed, executions=1, seconds=0.0, until=time.monotonic() + seconds))
+    return findings[-1].id if findings else None
 
 
 def test_a_failure_is_shrunk_to_what_it_needs() -> None:
@@ -121,7 +122,7 @@ def test_a_failure_that_does_not_repeat_is_kept_apart_with_its_rate() -> None:
 
 def test_a_crash_is_shrunk_like_a_violation() -> None:
     class Crashing(FakeBench):
-        def judge(self, case: Case, codes: tuple[str, ...] | None) -> Trial:
+        def judge(self, case: Case, codes: tuple[str, ...] | None, *, hasty: bool = False) -> Trial:
             assert isinstance(case, Numbers)
             fate = Fate.CRASHED if 7 in case.values else Fate.COMPLETED
             return Trial(case, Outcome(fate=fate, signal=11 if fate is Fate.CRASHED else None), None, codes)
@@ -132,3 +133,22 @@ def test_a_crash_is_shrunk_like_a_violation() -> None:
     (finding,) = triage.findings.values()
     assert finding.signature == "crashed/SIGSEGV"
     assert msgspec.json.decode(finding.case)["values"] == [7]
+
+
+def test_a_failure_is_kept_when_there_is_no_time_to_confirm_it() -> None:
+    triage, bench = triage_of(lambda values: ("P1/seven",) if 7 in values else ())
+    take(triage, bench, 1, 7, seconds=-1.0)
+    (finding,) = triage.findings.values()
+    assert finding.confirmation.attempts == 0
+    assert msgspec.json.decode(finding.case)["values"] == [1, 7]
+
+
+def test_a_case_that_was_only_slow_is_no_finding() -> None:
+    class Patient(FakeBench):
+        def judge(self, case: Case, codes: tuple[str, ...] | None, *, hasty: bool = False) -> Trial:
+            return Trial(case, Outcome(fate=Fate.HUNG if hasty else Fate.COMPLETED), None, codes)
+
+    bench = Patient(lambda _values: ())
+    triage = Triage(bench, simplify, lambda _data: Numbers(()), CONTEXT)
+    slow = bench.judge(Numbers((1,)), None, hasty=True)
+    assert list(triage.take(slow, executions=1, seconds=0.0, until=time.monotonic() + 5)) == []
