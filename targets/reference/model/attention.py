@@ -36,7 +36,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tenso
     """Softmax attention of [T, heads, size] over [T, L, kv_heads, size]; returns [T, heads * size]."""
     count, heads, size = queries.shape
     kv_heads = keys.shape[2]
-    grouped = queries.view(count, kv_heads, heads // kv_heads, size) * size**-0.5
+    grouped = queries.reshape(count, kv_heads, heads // kv_heads, size) * size**-0.5
     scores = torch.matmul(grouped, keys.permute(0, 2, 3, 1)).float()
     weights = torch.softmax(scores + mask, dim=-1).to(values.dtype)
     mixed: Tensor = torch.matmul(weights, values.transpose(1, 2))

@@ -133,17 +133,16 @@ class Layer:
         return hidden + norm(self._feed_forward(inputs), weights["feed_forward_post_norm"], config)
 
     def _project(self, inputs: Tensor, rope: Tensor, adapters: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        config, count = self.config, len(inputs)
-        sizes = [heads * config.head_size for heads in (config.heads, config.kv_heads, config.kv_heads)]
-        queries, keys, values = torch.split(functional.linear(inputs, self.query_key_value), sizes, dim=-1)
+        """Rotated queries, keys and values, each [T, heads of its kind, head_size]."""
+        config, weights = self.config, self.weights
+        projected = functional.linear(inputs, self.query_key_value)
         if adapters is not None:
-            values = values + low_rank(inputs, self.weights["value_down"][adapters], self.weights["value_up"][adapters])
+            adapted = low_rank(inputs, weights["value_down"][adapters], weights["value_up"][adapters])
+            projected = projected + functional.pad(adapted, (projected.shape[-1] - adapted.shape[-1], 0))
         # Values are rotated as well: a sum over equal tokens then still depends on each of them.
-        return (
-            rotate(queries.reshape(count, config.heads, config.head_size), rope),
-            rotate(keys.reshape(count, config.kv_heads, config.head_size), rope),
-            rotate(values.reshape(count, config.kv_heads, config.head_size), rope),
-        )
+        turned = rotate(projected.view(len(inputs), -1, config.head_size), rope)
+        queries, keys, values = torch.split(turned, [config.heads, config.kv_heads, config.kv_heads], dim=1)
+        return queries, keys, values
 
     def _feed_forward(self, inputs: Tensor) -> Tensor:
         gate, up = functional.linear(inputs, self.gate_up).chunk(2, dim=-1)

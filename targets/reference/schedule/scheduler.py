@@ -79,8 +79,9 @@ class Scheduler:
             return
         full = sequence.computed // self._settings.block_size
         hashes = sequence.hash_chain(full, self._settings.block_size)
-        for block, key in zip(sequence.blocks, hashes, strict=False):
-            self._cache.publish(block, key)
+        for place in range(sequence.published, full):
+            self._cache.publish(sequence.blocks[place], hashes[place])
+        sequence.published = full
 
     def _continue(self, sequence: Sequence, budget: int, work: list[Work]) -> int:
         """Add the sequence's work if it can have tokens and blocks; returns what that takes from the budget."""
@@ -113,7 +114,7 @@ class Scheduler:
     def _release(self, sequence: Sequence) -> None:
         self._pool.release_all(sequence.blocks)
         sequence.blocks = []
-        sequence.computed = 0
+        sequence.computed = sequence.published = 0
 
     def _drafts(self, sequence: Sequence) -> list[int]:
         """Draft tokens, as many as may still be generated and fit into blocks that nobody else needs."""

@@ -49,6 +49,8 @@ class Sequence:
     computed: int = 0
     """Tokens whose keys and values are stored."""
     blocks: list[int] = field(default_factory=list)
+    published: int = 0
+    """Blocks from the first that were offered to the prefix cache."""
     hashes: list[bytes] = field(default_factory=list)
     """Hash chain of the full blocks, as far as it was needed."""
     finish_reason: FinishReason | None = None
