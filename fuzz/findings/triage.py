@@ -80,10 +80,10 @@ class Triage:
         if self.is_known(trial):
             return
         signature = self._new_signature(trial)
-        codes = _codes(signature, trial)
+        codes = self._codes(signature, trial)
         if trial.outcome.fate is Fate.HUNG and not self._repeat(trial.case, signature, codes, 1):
             return  # it was slow, and answers when it is given the full deadline
-        finding = self._finding(trial, signature, executions, seconds)
+        finding = self._finding(trial, signature, codes, executions, seconds)
         yield self._keep(finding)
         if time.monotonic() > until:
             return
@@ -120,6 +120,16 @@ class Triage:
     def _new_signature(self, trial: Trial) -> str:
         return next(signature for signature in signatures(trial) if signature not in self.known)
 
+    def _codes(self, signature: str, trial: Trial) -> tuple[str, ...] | None:
+        """What a replay must judge by: the broken property alone, if that shows the failure.
+
+        Else everything the trial was judged by: one property may watch the runs that another one makes.
+        """
+        head = signature.partition("/")[0]
+        if trial.codes is None or head in {fate.value for fate in Fate}:
+            return trial.codes
+        return (head,) if signature in signatures(self.bench.judge(trial.case, (head,), hasty=True)) else trial.codes
+
     def _confirm(self, trial: Trial, signature: str, codes: tuple[str, ...] | None) -> Confirmation:
         if trial.outcome.fate is Fate.HUNG:
             return Confirmation(attempts=1, repeated=1)  # each replay would take the full deadline, and one was made
@@ -143,7 +153,9 @@ class Triage:
         literal = self.bench.judge(self.decode(trial.verdict.literal), codes)
         return literal if signature in signatures(literal) else trial
 
-    def _finding(self, trial: Trial, signature: str, executions: int, seconds: float) -> Finding:
+    def _finding(
+        self, trial: Trial, signature: str, codes: tuple[str, ...] | None, executions: int, seconds: float
+    ) -> Finding:
         """The finding as it is before anything was tried."""
         return Finding(
             id=identity(self.context.target, signature),
@@ -153,7 +165,7 @@ class Triage:
             target=self.context.target,
             device=self.context.device,
             dtype=self.context.dtype,
-            codes=_codes(signature, trial) or (),
+            codes=codes or (),
             case=msgspec.Raw(encode(trial.case)),
             original=msgspec.Raw(encode(trial.case)),
             outcome=trial.outcome,
@@ -187,12 +199,6 @@ class Triage:
     def _count(self, owner: str) -> None:
         finding = self.findings[owner]
         self.findings[owner] = msgspec.structs.replace(finding, duplicates=finding.duplicates + 1)
-
-
-def _codes(signature: str, trial: Trial) -> tuple[str, ...] | None:
-    """The property of a violation's signature; for a bad outcome those that the trial was judged by."""
-    head = signature.partition("/")[0]
-    return trial.codes if head in {fate.value for fate in Fate} else (head,)
 
 
 def _title(trial: Trial, signature: str) -> str:

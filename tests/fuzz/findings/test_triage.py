@@ -111,7 +111,7 @@ def test_a_failure_is_confirmed_in_fresh_workers() -> None:
 
 
 def test_a_failure_that_does_not_repeat_is_kept_apart_with_its_rate() -> None:
-    turns = iter([True, False, True] + [False] * 20)
+    turns = iter([True, True, False, True] + [False] * 20)
     triage, bench = triage_of(lambda _values: ("P1/luck",) if next(turns) else ())
     take(triage, bench, 1, 2)
     (finding,) = triage.findings.values()
@@ -133,6 +133,23 @@ def test_a_crash_is_shrunk_like_a_violation() -> None:
     (finding,) = triage.findings.values()
     assert finding.signature == "crashed/SIGSEGV"
     assert msgspec.json.decode(finding.case)["values"] == [7]
+
+
+def test_a_violation_that_another_property_provokes_is_replayed_with_that_one() -> None:
+    class Watching(FakeBench):
+        """P1 breaks only in the runs that P15 makes."""
+
+        def judge(self, case: Case, codes: tuple[str, ...] | None, *, hasty: bool = False) -> Trial:
+            broken = codes is None or "P15" in codes
+            violations = (Violation(code="P1", slug="raised", message="m"),) if broken else ()
+            return Trial(case, Outcome(fate=Fate.COMPLETED, reply=b""), Verdict(violations=violations), codes)
+
+    bench = Watching(lambda _values: ())
+    triage = Triage(bench, simplify, lambda _data: Numbers(()), CONTEXT)
+    failed = bench.judge(Numbers((1,)), ("P1", "P15"))
+    *_, finding = triage.take(failed, executions=1, seconds=0.0, until=time.monotonic() + 5)
+    assert finding.codes == ("P1", "P15")
+    assert not finding.confirmation.flaky
 
 
 def test_a_failure_is_kept_when_there_is_no_time_to_confirm_it() -> None:
