@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 SAFETY = 4.0
 FLOOR_ULPS = 32
+FLOOR_SHARE = 2.0**-7
+"""Where a unit roundoff is large, sums are kept in float32, and only the rounding of single values adds up."""
 CAP_ULPS = 1024
 CAP_SHARE = 0.125
 
@@ -44,7 +46,7 @@ class Tolerances:
     @property
     def floor(self) -> float:
         """Smallest eps of any kind."""
-        return FLOOR_ULPS * self._ulp * self.scale
+        return min(FLOOR_SHARE, FLOOR_ULPS * self._ulp) * self.scale
 
     @property
     def cap(self) -> float:

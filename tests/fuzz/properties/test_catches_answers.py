@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from targets.contract import Limits, Request, SamplingParams, TokenLogprobs
+from targets.contract import FinishReason, Limits, Request, SamplingParams, TokenLogprobs
 from targets.reference import DECODER, HASH, admission
 from targets.reference import executor as engine
 from targets.reference.executor import ReferenceExecutor
 from targets.reference.model import batch
 from targets.reference.model.hashing import HashModel
-from targets.reference.sampling import penalties, sampler
+from targets.reference.sampling import draws, logprobs, penalties, sampler
 from targets.reference.text import tokenizer
 from targets.reference.text.detokenizer import Detokenizer
 from targets.reference.text.stop import StopScanner
@@ -166,7 +166,7 @@ def test_p17_sees_draws_that_depend_on_what_ran_before(
 def test_p18_sees_samples_that_share_one_stream(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
-    uniform = engine.uniform
+    uniform = draws.uniform
     monkeypatch.setattr(engine, "uniform", lambda seed, _sample, position: uniform(seed, 0, position))
 
     trace = make_trace(make_request(temperature=2.0, seed=1, n=2, max_tokens=12, ignore_eos=True))
@@ -181,7 +181,7 @@ def test_p18_sees_draws_that_depend_on_the_order_of_arrival(
 
     def by_row(self: ReferenceExecutor, rows: Any, raw: Any) -> Any:
         order = {id(sequence): place for place, sequence in enumerate(rows)}
-        uniform = engine.uniform
+        uniform = draws.uniform
         with pytest.MonkeyPatch.context() as patch:
             places = iter(order.values())
             patch.setattr(
@@ -200,7 +200,7 @@ def test_p18_sees_draws_that_depend_on_the_order_of_arrival(
 def test_p21_sees_that_a_bias_of_nothing_bans(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
-    process = engine.process
+    process = penalties.process
 
     def banning(logits: Any, sampling: SamplingParams, *rest: Any) -> None:
         process(logits, sampling, *rest)
@@ -298,7 +298,7 @@ def test_p26_sees_draws_that_are_not_uniform(
     trace = make_trace(make_request(temperature=2.0, seed=1))
     assert signatures(trace, "P26") == set()
 
-    uniform = engine.uniform
+    uniform = draws.uniform
     monkeypatch.setattr(engine, "uniform", lambda *key: uniform(*key) ** 2)
 
     assert signatures(trace, "P26") == {"P26/distribution"}
@@ -318,7 +318,7 @@ def test_p27_sees_that_top_k_keeps_one_too_many(
 def test_p28_sees_a_logarithm_to_base_ten(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
-    exact = engine.token_logprobs
+    exact = logprobs.token_logprobs
 
     def decimal(*arguments: Any) -> TokenLogprobs:
         found = exact(*arguments)
@@ -336,7 +336,7 @@ def test_p28_sees_prompt_log_probabilities_shifted_by_one(
         for position, row in enumerate(logits, start=item.sequence.computed):
             if position < item.sequence.prompt_length:
                 token = item.sequence.tokens[position]
-                item.sequence.prompt_logprobs[position] = engine.token_logprobs(row, token, 0)
+                item.sequence.prompt_logprobs[position] = logprobs.token_logprobs(row, token, 0)
 
     monkeypatch.setattr(engine, "collect_prompt_logprobs", shifted)
 
@@ -351,7 +351,7 @@ def test_p29_sees_one_token_too_few(
     def early(self: ReferenceExecutor, sequence: Any, token: int) -> Any:
         text, reason, stop = extend(self, sequence, token)
         if sequence.generated == sequence.sampling.max_tokens - 1:
-            return text, engine.FinishReason.LENGTH, None
+            return text, FinishReason.LENGTH, None
         return text, reason, stop
 
     monkeypatch.setattr(ReferenceExecutor, "_extend_text", early)
@@ -379,7 +379,7 @@ def test_p29_sees_a_stop_string_that_is_missed_across_two_tokens(
 def test_p30_sees_a_first_token_that_depends_on_the_limit(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
-    process = engine.process
+    process = penalties.process
 
     def limited(logits: Any, sampling: SamplingParams, *rest: Any) -> None:
         process(logits, sampling, *rest)
@@ -394,7 +394,7 @@ def test_p30_sees_a_first_token_that_depends_on_the_limit(
 def test_p31_sees_a_bias_that_is_ignored(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
-    process = engine.process
+    process = penalties.process
     monkeypatch.setattr(
         engine,
         "process",
@@ -407,7 +407,7 @@ def test_p31_sees_a_bias_that_is_ignored(
 def test_p31_sees_a_seed_that_is_ignored(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
-    uniform = engine.uniform
+    uniform = draws.uniform
     monkeypatch.setattr(engine, "uniform", lambda _seed, sample, position: uniform(7, sample, position))
 
     trace = make_trace(make_request(temperature=2.0, seed=1, max_tokens=16, ignore_eos=True))

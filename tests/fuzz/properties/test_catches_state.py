@@ -13,6 +13,7 @@ from targets.reference.executor import ReferenceExecutor
 from targets.reference.memory import prefix_cache
 from targets.reference.memory.blocks import BlockPool
 from targets.reference.model import batch
+from targets.reference.sampling import sampler
 from targets.reference.schedule import sequence as sequences
 from targets.reference.schedule.scheduler import Scheduler, Work
 from targets.reference.schedule.sequence import Sequence
@@ -127,7 +128,7 @@ def test_p3_sees_that_a_refusal_damages_the_executor(
 def test_p11_sees_that_rows_share_the_options_of_the_first(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
-    choose = engine.choose
+    choose = sampler.choose
     monkeypatch.setattr(engine, "choose", lambda rows, params, draws: choose(rows, [params[0]] * len(params), draws))
 
     trace = make_trace(
