@@ -19,7 +19,8 @@ Fill = Callable[[Source, HttpSpace, Endpoint], dict[str, Json]]
 
 def draw_body(source: Source, space: HttpSpace, endpoint: Endpoint) -> dict[str, Json]:
     """A valid body for an endpoint. Greedy or seeded most of the time, so that answers can be compared."""
-    return _BODIES[space.api.dialect](source, space, endpoint)
+    body = _BODIES[space.api.dialect](source, space, endpoint)
+    return {name: value for name, value in body.items() if name not in space.family.unsupported}
 
 
 def draw_text(source: Source, space: HttpSpace) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from targets.http.address import Address
-from targets.http.case import Exchange, HttpCase, Message, Pace
+from targets.http.case import Exchange, Framing, HttpCase, Message, Pace
 from targets.http.reading import Reader
 from targets.http.reply import End, Reply
 from targets.http.wire import serialise
@@ -43,15 +43,26 @@ def perform(client: Client, case: HttpCase) -> tuple[Reply, ...]:
         return _at_once(client, case.exchanges)
     replies = []
     connection: _Connection | None = None
+    before: Exchange | None = None
     for exchange in case.exchanges:
-        kept = connection if exchange.reuse and connection and connection.reader.can_continue else None
+        usable = (
+            connection is not None and connection.reader.can_continue and before is not None and is_delimited(before)
+        )
+        kept = connection if exchange.reuse and usable else None
         if connection and kept is None:
             connection.close()
         reply, connection = _exchange(client, exchange, kept)
         replies.append(reply)
+        before = exchange
     if connection:
         connection.close()
     return tuple(replies)
+
+
+def is_delimited(exchange: Exchange) -> bool:
+    """Whether both sides agree where the request ends; else its last bytes would be read as the next request."""
+    message = exchange.message
+    return not message.raw and not exchange.half_close and message.framing in (Framing.LENGTH, Framing.CHUNKED)
 
 
 def send(client: Client, exchange: Exchange) -> Reply:
@@ -125,9 +136,10 @@ def _converse(client: Client, exchange: Exchange, connection: _Connection, until
 
 
 def _with_headers(client: Client, message: Message) -> Message:
-    if not client.headers or message.raw:
+    if message.raw:
         return message
-    return msgspec.structs.replace(message, headers=(*client.headers, *message.headers))
+    path = client.address.prefix + message.path
+    return msgspec.structs.replace(message, path=path, headers=(*client.headers, *message.headers))
 
 
 def _send(sock: socket.socket, data: bytes, pace: Pace | None, until: float) -> str:

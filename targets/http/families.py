@@ -17,6 +17,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Names of defects that the family documents as accepted: such requests may be accepted or refused."""
     excused: tuple[str, ...] = ()
     """Signatures of violations (`H4/envelope`) that the family documents as its way."""
+    unsupported: tuple[str, ...] = ()
+    """Optional fields of a body that the family refuses; they are not part of valid requests."""
     accounting: str = ""
     """Path of the resources, in the form of the reference front end; empty if there is none."""
     sources: tuple[str, ...] = ()
@@ -33,7 +35,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 STRICT = Family(name="strict")
 REFERENCE = Family(name="reference", accounting="/internal/resources")
-_COMMON = ("model-unknown", "json-lone-surrogate", "stop*-too-many", "header-missing")
+_COMMON = ("model-unknown", "http-broken", "json-lone-surrogate", "stop*-too-many", "header-missing")
 
 FAMILIES = {
     family.name: family
@@ -42,7 +44,13 @@ FAMILIES = {
         REFERENCE,
         Family(
             name="vllm",
-            lenient=("json-lone-surrogate", "logit_bias-too-large", "logit_bias-too-small", "stop-too-many"),
+            lenient=(
+                "json-lone-surrogate",
+                "http-broken",
+                "logit_bias-too-large",
+                "logit_bias-too-small",
+                "stop-too-many",
+            ),
             sources=("http_apis.md section 4: bias values are clamped, unknown fields ignored",),
         ),
         Family(
@@ -52,7 +60,7 @@ FAMILIES = {
         ),
         Family(
             name="transformers",
-            lenient=("model-unknown", "json-lone-surrogate"),
+            lenient=("model-unknown", "json-lone-surrogate", "http-broken"),
             excused=("H4/envelope",),
             sources=("http_apis.md section 4: FastAPI's own envelope, 422 for bad JSON and unknown keys",),
         ),

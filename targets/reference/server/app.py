@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -53,6 +53,9 @@ def _endpoint(front_end: FrontEnd, handler: Handler) -> Callable[[Request], Awai
             answer: Response = await handler(front_end, request)
         except ApiError as error:
             return respond(error, request.url.path)
+        except ClientDisconnect:
+            # Usually nobody reads this; a client that only closed its sending side learns what is wrong.
+            return respond(ApiError(400, "the body is not complete"), request.url.path)
         except Exception:  # noqa: BLE001 - whatever it is, the client gets an answer in the envelope
             _log.exception("a request failed")
             return respond(ApiError(500, "internal error"), request.url.path)

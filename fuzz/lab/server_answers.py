@@ -1,0 +1,65 @@
+"""Comparing answers of a server, and the bodies that the lab itself asks with."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from targets.http.dialects.model import Answer, ApiLimits, Choice, Dialect, Endpoint, EndpointKind, Json, Problem
+
+NOT_JSON = Problem("body-not-json", "a successful body is not JSON")
+_LOGPROB_TOLERANCE = 1e-3
+"""Absolute; batches of other shapes may round differently."""
+
+
+def same_choices(left: Answer | None, right: Answer | None) -> bool:
+    """Whether two answers say the same."""
+    if left is None or right is None or len(left.choices) != len(right.choices):
+        return False
+    return not any(difference(*pair) for pair in zip(left.choices, right.choices, strict=True))
+
+
+def difference(left: Choice, right: Choice) -> str:
+    """What differs between two choices: `text`, `finish`, `tokens`, `logprobs`; empty if nothing does."""
+    if left.text != right.text:
+        return "text"
+    if left.finish != right.finish:
+        return "finish"
+    if left.tokens != right.tokens:
+        return "tokens"
+    numbers = zip(left.logprobs or (), right.logprobs or (), strict=False)
+    close = all(math.isclose(*pair, rel_tol=0, abs_tol=_LOGPROB_TOLERANCE) for pair in numbers)
+    return "" if close and len(left.logprobs or ()) == len(right.logprobs or ()) else "logprobs"
+
+
+def lookup(body: Json, path: tuple[str, ...]) -> Json:
+    """What lies at a path of names; None if nothing does."""
+    for name in path:
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def placed(body: dict[str, Json], path: tuple[str, ...], value: Json) -> dict[str, Json]:
+    """The body with a value at a path of names."""
+    name, *rest = path
+    if not rest:
+        return body | {name: value}
+    inner = body.get(name)
+    return body | {name: placed(inner if isinstance(inner, dict) else {}, tuple(rest), value)}
+
+
+def canary_body(dialect: Dialect, endpoint: Endpoint, limits: ApiLimits) -> dict[str, Json]:
+    """A short greedy request."""
+    prompt: dict[str, Json] = {"prompt": "canary"}
+    if endpoint.kind is EndpointKind.CHAT:
+        prompt = {"messages": [{"role": "user", "content": "canary"}]}
+    body = {"model": limits.model, **prompt}
+    body = placed(body, dialect.max_tokens_field, 4)
+    for path, value in dialect.greedy:
+        body = placed(body, path, value)
+    return body | ({"stream": False} if endpoint.streams_by_default else {})
+
+
+def busy(found: dict[str, Any]) -> bool:
+    """Whether an accounting shows work or requests in flight."""
+    return any(found.get(name, 0) for name in ("running", "waiting", "open_requests"))

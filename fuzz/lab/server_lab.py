@@ -1,0 +1,214 @@
+"""The lab of a server: the replies to the case in hand, further questions about it, and the server's health."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from fuzz.lab.features import bucket, magnitude
+from fuzz.lab.lab import Tally
+from fuzz.lab.server_answers import NOT_JSON, busy, canary_body, lookup, same_choices
+from fuzz.properties.model import Violation
+from targets.http.case import Exchange, HttpCase, Intent, Message
+from targets.http.client import perform, send
+from targets.http.dialects.model import Answer, Endpoint, EndpointKind, Json
+from targets.http.rendering import replay_command
+from targets.http.reply import Reply
+from targets.http.server import Server
+from targets.http.wire import bytes_of, json_message
+
+REMEMBERED = 20
+"""Cases that are replayed one by one to prove which of them killed the server."""
+HEALTH = "H3"
+SETTLING = 2.0
+"""Seconds within which a server must have noticed that a client has gone."""
+
+
+class Asked(NamedTuple):
+    """An exchange, its reply, the parsed request body (None if it is no object), and its endpoint if it has one."""
+
+    exchange: Exchange
+    reply: Reply
+    body: dict[str, Json] | None
+    endpoint: Endpoint | None
+
+
+class HttpLab:
+    """Runs HTTP cases against one server. Not thread-safe; one case at a time."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.dialect = server.dialect
+        self.family = server.family
+        self.limits = server.api.limits
+        self.tally = Tally()
+        self.recent: deque[HttpCase] = deque(maxlen=REMEMBERED)
+        self._answers: dict[bytes, tuple[Reply, Answer | None]] = {}
+        self._asked: tuple[Asked, ...] = ()
+        self._canary = self._canary_message()
+        self._expected, self._usual = self._first_canary()
+
+    def begin(self, case: HttpCase) -> None:
+        """Take up a case: forget the last one and perform this one."""
+        self.tally = Tally()
+        self._answers = {}
+        self.recent.append(case)
+        replies = perform(self.server.client, case)
+        self._asked = tuple(self._as_asked(*pair) for pair in zip(case.exchanges, replies, strict=True))
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """The exchanges of the case with their replies."""
+        return self._asked
+
+    def valid(self, *, generating: bool = False) -> Iterator[Asked]:
+        """Valid exchanges of the case that were not hung up, perhaps only those that generate text."""
+        for asked in self._asked:
+            kinds = (EndpointKind.COMPLETE, EndpointKind.CHAT)
+            fits = not generating or (asked.endpoint is not None and asked.endpoint.kind in kinds)
+            if asked.exchange.intent is Intent.VALID and asked.exchange.hang_up is None and fits:
+                yield asked
+
+    def answer(self, asked: Asked) -> Answer | None:
+        """The successful reply, read; None if it is not one, or has no endpoint."""
+        return self._read(asked.endpoint, asked.body, asked.reply)
+
+    def put(self, endpoint: Endpoint, body: dict[str, Json]) -> Answer | None:
+        """The answer to a body on an endpoint; None if it was refused. The same question is asked once a case."""
+        key = endpoint.name.encode() + json.dumps(body).encode()
+        if key not in self._answers:
+            reply = self.server.ask(json_message(endpoint.path, body, self.dialect.headers))
+            self._answers[key] = (reply, self._read(endpoint, body, reply))
+        return self._answers[key][1]
+
+    def put_again(self, endpoint: Endpoint, body: dict[str, Json]) -> Answer | None:
+        """The answer to the same question, asked anew."""
+        reply = self.server.ask(json_message(endpoint.path, body, self.dialect.headers))
+        return self._read(endpoint, body, reply)
+
+    def send(self, exchange: Exchange) -> Reply:
+        """The reply to an exchange of its own."""
+        return send(self.server.client, exchange)
+
+    def steady(self, asked: Asked) -> Answer | None:
+        """The answer at once of a repeatable request whose repetition agrees; None if there is nothing to rely on."""
+        if asked.body is None or asked.endpoint is None or not self.repeatable(asked.body):
+            return None
+        body = self.plain(asked.endpoint, asked.body)
+        first = self.put(asked.endpoint, body)
+        if first is None or first.problems or not first.choices:
+            return None
+        return first if same_choices(first, self.put_again(asked.endpoint, body)) else None
+
+    def repeatable(self, body: dict[str, Json]) -> bool:
+        """Whether a request is greedy, or has a seed where the dialect knows seeds."""
+        if all(lookup(body, path) == value for path, value in self.dialect.greedy):
+            return True
+        return self.dialect.seed_field is not None and lookup(body, self.dialect.seed_field) is not None
+
+    def plain(self, endpoint: Endpoint, body: dict[str, Json]) -> dict[str, Json]:
+        """The body that asks for the answer at once."""
+        found = {name: value for name, value in body.items() if name not in ("stream", "stream_options")}
+        return found | ({"stream": False} if endpoint.streams_by_default else {})
+
+    def violation(self, code: str, slug: str, message: str, asked: Asked | None = None, **evidence: Any) -> Violation:
+        """A violation with the reply and the command that sends the request again."""
+        shown: dict[str, Any] = dict(evidence)
+        if asked is not None:
+            shown |= {
+                "status": asked.reply.status,
+                "end": asked.reply.end.value,
+                "reply": asked.reply.body[:300].decode(errors="replace"),
+                "replay": replay_command(asked.exchange, self.server.client.address),
+            }
+        return Violation(code=code, slug=slug, message=message, evidence=shown)
+
+    def health(self) -> Violation | None:
+        """What is wrong with the server after the case; asks the canary and, if that fails, once more."""
+        problem = self._canary_problem()
+        if problem is None:
+            return None
+        time.sleep(0.2)
+        second = self._canary_problem()
+        # Slowness may be the machine's; an answer that is wrong or missing is not forgiven by a later one.
+        return problem if problem.slug != "slow" else second
+
+    def settled(self) -> dict[str, Any] | None:
+        """The accounting once it is idle, or the last one within the patience; None if there is none."""
+        until = time.monotonic() + SETTLING
+        found = self.server.accounting()
+        while found is not None and busy(found) and time.monotonic() < until:
+            time.sleep(0.01)
+            found = self.server.accounting()
+        return found
+
+    def features(self) -> tuple[int, ...]:
+        """Behaviour features of the replies: status, ending, shape, defect."""
+        seen = set()
+        for exchange, reply, _, endpoint in self._asked:
+            defect = exchange.defect.name if exchange.defect else exchange.intent.value
+            name = endpoint.name if endpoint else ""
+            seen.add(bucket("reply", name, reply.status, reply.end, reply.media_type))
+            seen.add(bucket("defect", name, defect, reply.status))
+            seen.add(bucket("size", name, magnitude(len(reply.body)), reply.is_success))
+        return tuple(sorted(seen))
+
+    def _as_asked(self, exchange: Exchange, reply: Reply) -> Asked:
+        value: Any = None
+        with contextlib.suppress(ValueError, RecursionError):
+            value = json.loads(bytes_of(exchange.message.body))
+        return Asked(
+            exchange, reply, value if isinstance(value, dict) else None, self.dialect.endpoint(exchange.endpoint)
+        )
+
+    def _read(self, endpoint: Endpoint | None, body: dict[str, Json] | None, reply: Reply) -> Answer | None:
+        if endpoint is None or not reply.is_success:
+            return None
+        if reply.media_type == self.dialect.stream_type:
+            return self.dialect.read_stream(endpoint, reply.body, body or {})
+        try:
+            value = json.loads(reply.body)
+        except (ValueError, RecursionError):
+            return Answer(problems=(NOT_JSON,))
+        return self.dialect.read_answer(endpoint, value)
+
+    def _canary_message(self) -> Message:
+        for endpoint in self.dialect.endpoints:
+            allowed = not self.server.api.endpoints or endpoint.name in self.server.api.endpoints
+            if endpoint.can_stream and allowed:
+                return json_message(
+                    endpoint.path, canary_body(self.dialect, endpoint, self.limits), self.dialect.headers
+                )
+        return Message(method="GET", path=self.dialect.endpoints[0].path)
+
+    def _first_canary(self) -> tuple[str, float]:
+        """Text and seconds of the canary on the fresh server; the text is empty if it is not repeatable."""
+        replies = [self.server.ask(self._canary) for _ in range(3)]
+        texts = {self._text_of(reply) for reply in replies}
+        return (texts.pop() if len(texts) == 1 else ""), max(reply.seconds for reply in replies[1:])
+
+    def _text_of(self, reply: Reply) -> str:
+        endpoint = next((one for one in self.dialect.endpoints if one.path == self._canary.path), None)
+        answer = self._read(endpoint, {}, reply)
+        return answer.choices[0].text if answer and answer.choices else ""
+
+    def _canary_problem(self) -> Violation | None:
+        reply = self.server.ask(self._canary)
+        process = self.server.process
+        if process is not None and not process.is_alive:
+            return Violation(code=HEALTH, slug="server-died", message=f"the server died: {process.obituary()}")
+        if not reply.is_success:
+            status = reply.status if reply.status is not None else reply.end.value
+            return Violation(code=HEALTH, slug="canary-fails", message=f"a plain request gets {status} after the case")
+        text = self._text_of(reply)
+        if self._expected and text != self._expected:
+            message = f"a plain greedy request answers {text!r} after the case and answered {self._expected!r} before"
+            return Violation(code=HEALTH, slug="canary-differs", message=message)
+        if reply.seconds > max(3 * self._usual, self._usual + 2.0):
+            message = f"a plain request takes {reply.seconds:.1f} s after the case, {self._usual:.2f} s before"
+            return Violation(code=HEALTH, slug="slow", message=message)
+        return None

@@ -1,0 +1,29 @@
+"""Properties of servers; importing this package registers them."""
+
+from fuzz.properties.servers import (
+    accounting,
+    answering,
+    cost,
+    effects,
+    health,
+    isolation,
+    leaving,
+    neutrality,
+    refusals,
+    streams,
+    validity,
+)
+
+__all__ = [
+    "accounting",
+    "answering",
+    "cost",
+    "effects",
+    "health",
+    "isolation",
+    "leaving",
+    "neutrality",
+    "refusals",
+    "streams",
+    "validity",
+]

@@ -1,0 +1,126 @@
+"""What a response says of its own length is true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fuzz.lab.server_answers import lookup
+from fuzz.lab.server_lab import Asked, HttpLab
+from fuzz.properties.model import Cost, Violation
+from fuzz.properties.servers.registration import server_property
+from targets.http.case import HttpCase
+from targets.http.dialects.model import Answer, EndpointKind
+
+_FEWEST_LOGPROBS = -1e-6
+
+
+@server_property(
+    "H29",
+    "Limits are kept and tokens counted",
+    sources=("LIMITS-01", "LIMITS-02", "STREAM-07", "STREAM-13", "STREAM-15"),
+    cost=Cost.OBSERVES,
+)
+def check_accounting(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
+    """At most `max_tokens` tokens a choice; the total is the sum; a prompt of ids has their number; `n` choices come.
+
+    The finish reason for length comes only with exactly `max_tokens` tokens, and no stop string is in the text.
+    """
+    del case
+    for asked in lab.valid():
+        answer = lab.answer(asked)
+        if answer is None or answer.problems or answer.error or asked.body is None:
+            continue
+        lab.tally.looked += 1
+        yield from _usage(lab, asked, answer)
+        if answer.choices:
+            yield from _choices(lab, asked, answer)
+
+
+@server_property("H28", "Log-probabilities are such", sources=("SAMPLE-07", "SAMPLE-18"), cost=Cost.OBSERVES)
+def check_logprobs(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
+    """Log-probabilities are at most 0, and there is one for every completion token."""
+    del case
+    for asked in lab.valid(generating=True):
+        answer = lab.answer(asked)
+        for choice in answer.choices if answer else ():
+            if choice.logprobs is None or choice.tokens is None:
+                continue
+            lab.tally.looked += 1
+            if any(number > -_FEWEST_LOGPROBS for number in choice.logprobs):
+                yield lab.violation("H28", "positive", f"a log-probability is {max(choice.logprobs)}", asked)
+            alone = answer is not None and len(answer.choices) == 1 and answer.usage is not None
+            if alone and answer and answer.usage and answer.usage.completion != len(choice.tokens):
+                message = f"{len(choice.tokens)} log-probabilities for {answer.usage.completion} tokens"
+                yield lab.violation("H28", "count", message, asked)
+
+
+def _usage(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:
+    usage = answer.usage
+    if usage is None:
+        return
+    if usage.total is not None and usage.total != (usage.prompt or 0) + (usage.completion or 0):
+        yield lab.violation("H29", "total", f"the total is not the sum: {usage}", asked)
+    sent = _ids(asked)
+    if sent is not None and usage.prompt != sent:
+        yield lab.violation("H29", "prompt-tokens", f"{sent} token ids are counted as {usage.prompt}", asked)
+    if answer.choices and any(choice.text for choice in answer.choices) and usage.completion == 0 and not _echo(asked):
+        yield lab.violation("H29", "completion-tokens", "a text that is not empty has no tokens", asked)
+    if usage.prompt == 0:
+        yield lab.violation("H29", "prompt-tokens", "a prompt that is not empty has no tokens", asked)
+
+
+def _choices(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:
+    assert asked.body is not None
+    expected = _expected_choices(asked)
+    if expected is not None and len(answer.choices) != expected:
+        yield lab.violation(
+            "H29", "choice-count", f"{len(answer.choices)} choices came, {expected} were asked for", asked
+        )
+    limit = lookup(asked.body, lab.dialect.max_tokens_field)
+    completion = answer.usage.completion if answer.usage else None
+    if isinstance(limit, int) and completion is not None:
+        if completion > limit * len(answer.choices):
+            yield lab.violation("H29", "max-tokens", f"{completion} tokens came, at most {limit} a choice", asked)
+        [first, *others] = answer.choices
+        cut = not others and first.finish == lab.dialect.length_finish
+        if cut and completion != limit:
+            yield lab.violation(
+                "H29", "finish-length", f"cut off for length after {completion} of {limit} tokens", asked
+            )
+    yield from _stops(lab, asked, answer)
+
+
+def _stops(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:
+    found = lookup(asked.body, lab.dialect.stop_field)
+    stops = [found] if isinstance(found, str) else found if isinstance(found, list) else []
+    if _echo(asked):
+        return
+    for choice in answer.choices:
+        inside = [stop for stop in stops if stop and stop in choice.text]
+        if inside:
+            yield lab.violation("H29", "stop-in-text", f"the text holds the stop string {inside[0]!r}", asked)
+
+
+def _ids(asked: Asked) -> int | None:
+    """Token ids in the prompt, if it is given as ids."""
+    body = asked.body or {}
+    prompt = body.get("prompt", body.get("input"))
+    if not isinstance(prompt, list) or not prompt:
+        return None
+    if all(isinstance(item, int) for item in prompt):
+        return len(prompt)
+    lists = all(isinstance(item, list) for item in prompt)
+    return sum(map(len, prompt)) if lists else None
+
+
+def _expected_choices(asked: Asked) -> int | None:
+    body, endpoint = asked.body or {}, asked.endpoint
+    if endpoint is None or endpoint.kind is EndpointKind.EMBED:
+        return None
+    prompt = body.get("prompt")
+    several = isinstance(prompt, list) and bool(prompt) and not isinstance(prompt[0], int)
+    return (len(prompt) if several and isinstance(prompt, list) else 1) * (body.get("n") or 1)
+
+
+def _echo(asked: Asked) -> bool:
+    return bool((asked.body or {}).get("echo"))

@@ -1,0 +1,41 @@
+"""Nothing is left behind, whether the client waits or leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fuzz.lab.server_answers import busy
+from fuzz.lab.server_lab import HttpLab
+from fuzz.properties.model import Cost, Violation
+from fuzz.properties.servers.registration import server_property
+from targets.http.case import HttpCase
+
+
+@server_property(
+    "H12",
+    "Nothing is left behind",
+    sources=("LIFE-04", "LIFE-08", "LIFE-09", "LIFE-11", "LIFE-12", "LIFE-13", "LIFE-15"),
+    cost=Cost.OBSERVES,
+)
+def check_conservation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
+    """Two seconds after the last reply or hang-up nothing runs or waits, and free and cached blocks are all blocks.
+
+    For servers that account for their resources.
+    """
+    found = lab.settled()
+    if found is None:
+        return
+    lab.tally.looked += 1
+    left = any(exchange.hang_up is not None for exchange in case.exchanges)
+    after = "after the client left" if left else "at idle"
+    if busy(found):
+        yield lab.violation("H12", "requests-left", f"{after} requests are in flight: {found}", lab.asked[-1])
+    elif _missing_blocks(found):
+        yield lab.violation("H12", "blocks-left", f"{after} blocks are missing: {found}", lab.asked[-1])
+
+
+def _missing_blocks(found: dict[str, Any]) -> bool:
+    if not {"total_blocks", "free_blocks", "cached_blocks"} <= found.keys():
+        return False
+    return bool(found["free_blocks"] + found["cached_blocks"] != found["total_blocks"])
