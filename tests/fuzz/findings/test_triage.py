@@ -111,7 +111,7 @@ def test_a_failure_is_confirmed_in_fresh_workers() -> None:
 
 
 def test_a_failure_that_does_not_repeat_is_kept_apart_with_its_rate() -> None:
-    turns = iter([True, True, False, True] + [False] * 20)
+    turns = iter([True, False, True] + [False] * 20)
     triage, bench = triage_of(lambda _values: ("P1/luck",) if next(turns) else ())
     take(triage, bench, 1, 2)
     (finding,) = triage.findings.values()
