@@ -15,6 +15,7 @@ from fuzz.contain.outcome import EFFECTS, Fate, Outcome
 from fuzz.contain.supervisor import Supervisor
 from fuzz.engines.model import Case, Trial
 from fuzz.judge import ENTRY, Call, Description, Setup
+from fuzz.probes.features import mark_features
 from fuzz.probes.plan import ProbePlan, plan_probes
 from fuzz.properties.model import Verdict
 from targets import registry
@@ -124,6 +125,8 @@ class ContainedHarness:
             self._answered += 1
             self._slowest = max(self._slowest, outcome.seconds)
         verdict = msgspec.json.decode(outcome.reply or b"{}", type=Verdict) if answered else None
+        if verdict is not None:
+            mark_features(self.probes, self.plan.arms, verdict.features)
         return Trial(case, msgspec.structs.replace(outcome, reply=None), verdict, codes)
 
     def _patience(self) -> float:
