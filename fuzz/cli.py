@@ -25,6 +25,7 @@ COMMANDS = {
     "targets": "List the targets, or show one.",
     "properties": "List and explain the properties.",
     "bench": "Measure containment, engines, and more; prints ratios of one run.",
+    "serve": "Serve the reference front end or a mock server.",
     "doctor": "Say what is installed, what is missing, and how to get it.",
     "init": "Write the skeleton of a target of your own.",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from targets.contract import Knob, KnobValue, Target
 from targets.errors import UsageError, unknown
 
+_SERVER_NAME = re.compile(r"(?:[a-z]+(?::[a-z.-]+)?\+)?(?:https?://|cmd:)")
 ENTRY_POINT_GROUP = "inferfuzz.targets"
 
 
@@ -37,6 +39,7 @@ class Listing:
 
 
 _TORCH = {"torch": "pip install torch"}
+_SERVER = "pip install 'inferfuzz[server]'"
 
 BUILT_IN = (
     Listing("reference", "small complete engine, random decoder", "targets.reference:DECODER", _TORCH),
@@ -60,6 +63,15 @@ BUILT_IN = (
         "targets.langgraph:TARGET",
         {"langgraph": "pip install 'inferfuzz[langgraph]'"},
     ),
+    *(
+        Listing(
+            f"reference-{dialect}",
+            f"reference front end, {dialect} dialect",
+            f"targets.http.locate:reference_{dialect}",
+            {"starlette": _SERVER, "uvicorn": _SERVER, "jsonschema": _SERVER, **_TORCH},
+        )
+        for dialect in ("openai", "anthropic", "ollama")
+    ),
     Listing("scripted", "canned outputs, latencies and faults; no model", "targets.scripted:TARGET", {}),
 )
 
@@ -74,7 +86,7 @@ def listings() -> tuple[Listing, ...]:
 
 
 def find(name: str) -> Target:
-    """The target of that name or at `module:attribute`.
+    """The target of that name, at `module:attribute`, or of a server's URL or command.
 
     Raises `UsageError` if it is unknown, its library is not installed, or its module does not import.
     """
@@ -84,10 +96,20 @@ def find(name: str) -> Target:
         if commands := listing.missing():
             raise UsageError(f"Target {name!r} needs a library that is not installed. Run: {' && '.join(commands)}")
         return load(listing.location)
+    if _SERVER_NAME.match(name):
+        return _find_server(name)
     if ":" in name:
         return load(name)
     advice = "A target of your own is named as module:attribute; `inferfuzz init` writes a skeleton."
     raise unknown("target", name, known, advice)
+
+
+def _find_server(name: str) -> Target:
+    if importlib.util.find_spec("h11") is None:
+        raise UsageError(f"Servers as targets need a library that is not installed. Run: {_SERVER}")
+    from targets.http.locate import find_server
+
+    return find_server(name)
 
 
 def load(location: str) -> Target:
