@@ -24,6 +24,7 @@ from targets.reference.sampling.draws import uniform
 from targets.reference.sampling.logprobs import token_logprobs
 from targets.reference.sampling.penalties import has_penalties, process
 from targets.reference.sampling.sampler import choose
+from targets.reference.schedule.rows import collect_prompt_logprobs, wanted_rows
 from targets.reference.schedule.scheduler import Scheduler, Work
 from targets.reference.schedule.sequence import Group, Sequence, sequences_of
 from targets.reference.settings import EngineSettings
@@ -108,7 +109,7 @@ class ReferenceExecutor:
     def logits(self, token_ids: Tokens[int]) -> npt.NDArray[np.floating[Any]]:
         """Float32 [len, vocab] of one pass over a fresh cache. Raises `RequestRejected` for unknown ids or too many."""
         _check_tokens(token_ids, self._limits)
-        if not token_ids:
+        if len(token_ids) == 0:
             return np.zeros((0, self._limits.vocab_size), dtype=np.float32)
         whole = Piece(tokens=token_ids, start=0, blocks=(0,), adapter=0)
         batch = flatten([whole], range(len(token_ids)), block_size=len(token_ids))
@@ -238,36 +239,6 @@ class ReferenceExecutor:
     def _poison(self, block: int) -> None:
         size = self._settings.block_size
         self._model.poison(self._cache, block * size, (block + 1) * size)
-
-
-def wanted_rows(work: list[Work]) -> tuple[list[int], list[int]]:
-    """Indices into the step's concatenated tokens whose logits are needed.
-
-    The second list tells, for each item, at which place in the first its first token is or would be.
-    """
-    rows: list[int] = []
-    offsets: list[int] = []
-    start = 0
-    for item in work:
-        skipped = len(item.tokens)
-        if item.sequence.prompt_logprobs is not None:
-            skipped = 0
-        elif item.completes:
-            skipped = item.known - 1
-        offsets.append(len(rows) - skipped)
-        rows += range(start + skipped, start + len(item.tokens))
-        start += len(item.tokens)
-    return rows, offsets
-
-
-def collect_prompt_logprobs(item: Work, logits: Floats) -> None:
-    """Score the prompt tokens that follow those just computed. `logits`: [known, vocab]."""
-    sequence = item.sequence
-    wanted = sequence.sampling.prompt_logprobs
-    assert sequence.prompt_logprobs is not None and wanted is not None
-    for position, row in enumerate(logits, start=sequence.computed + 1):
-        if position < sequence.prompt_length:
-            sequence.prompt_logprobs[position] = token_logprobs(row, sequence.tokens[position], wanted)
 
 
 def _why_unusable(raw: Floats) -> str:
