@@ -58,7 +58,7 @@ def crossover(first: GraphCase, second: GraphCase, random: Random, space: GraphS
             node = source.choice(foreign)
             joined = _with_config(first, _inserted(first.config, node, source.choice(edges)))
             if is_valid(joined, space):
-                return joined
+                return _with_new_defect(joined, source, space)
     mixed = msgspec.structs.replace(first, inputs=second.inputs, knobs=second.knobs, pause=second.pause, defect=None)
     return mixed if is_valid(mixed, space) else draw_case(source, space)
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +23,8 @@ from targets.graph.domain import GraphDomain
 from targets.graph.result import RunStatus
 
 pytest.importorskip("langgraph")
+
+from targets.langgraph.standalone import standalone_script
 
 
 @pytest.fixture(name="target", scope="module")
@@ -66,3 +72,19 @@ def test_generated_graphs_hold(target: Target) -> None:
         lab.begin(case)
         for judged in properties(TargetKind.GRAPH):
             assert list(judged.check(lab, case)) == []
+
+
+@pytest.mark.parametrize("seed", [3, 7, 10])
+def test_a_standalone_script_replays_the_run_without_us(target: Target, tmp_path: Path, seed: int) -> None:
+    case = cases(target, seed + 1)[seed]
+    result: Any = target.open(None).run(case.config, case.inputs, case.script)
+    assert result.status is RunStatus.COMPLETED
+    script = tmp_path / "finding.py"
+    script.write_text(standalone_script(case, result))
+    assert not {"targets", "fuzz", "strategies"} & set(re.findall(r"(?:import|from) (\w+)", script.read_text()))
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
+    lines = [line.partition(" -> ")[2] for line in ended.stdout.splitlines()]
+    assert len(lines) == 5, ended.stderr
+    assert len(set(lines)) == 1, ended.stdout
+    for name, value in result.state.items():
+        assert f"{name!r}: {value!r}" in lines[0]

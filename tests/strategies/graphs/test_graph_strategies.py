@@ -145,6 +145,14 @@ def test_a_crossover_is_valid() -> None:
         assert is_valid(crossover(first, second, generator, SPACE), SPACE)
 
 
+def test_a_crossover_of_a_malformed_case_stays_provable() -> None:
+    generator = random.Random(8)
+    for seed in range(80):
+        case = generate_graph_case(random.Random(seed), SPACE, malformed=True)
+        crossed = crossover(case, SAMPLE[seed], generator, SPACE)
+        assert crossed.defect is None or prove(crossed, SPACE.domain)
+
+
 def test_simpler_cases_are_smaller_and_lead_to_the_smallest_graph() -> None:
     case = SAMPLE[7]
     while True:
