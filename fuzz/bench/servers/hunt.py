@@ -1,0 +1,96 @@
+"""A plain loop of random cases on one server, without containment: for figures, and for faults in a copy of the code.
+
+`python -m fuzz.bench.servers.hunt TARGET SECONDS SEED` writes a line of JSON for every new kind of violation, then a summary.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+from fuzz.lab.servers import ServerBench
+from fuzz.properties.model import Cost, Property, Violation
+from fuzz.properties.registry import properties
+from strategies.http.mutate import generate
+from strategies.http.space import http_space_of
+from targets import registry
+from targets.contract import Target, TargetKind
+from targets.http.case import HttpCase
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True, tag="found"):
+    """The first violation of a kind."""
+
+    violation: Violation
+    case: HttpCase
+    cases: int
+    seconds: float
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True, tag="summary"):
+    """What the loop did."""
+
+    target: str
+    cases: int
+    seconds: float
+    checked: dict[str, int]
+    """Property code to the number of cases it judged."""
+    failing: int
+    """Cases with a violation."""
+
+
+def hunt(target: Target, seconds: float, seed: int) -> Iterator[Found | Summary]:
+    """Judge random cases for so many seconds: by all observing properties, and by relating ones in turn."""
+    bench = ServerBench(target, "cpu", "float32", {})
+    generator = random.Random(seed)
+    space = http_space_of(target)
+    known: set[str] = set()
+    checked: Counter[str] = Counter()
+    started, cases, failing = time.monotonic(), 0, 0
+    try:
+        while time.monotonic() - started < seconds:
+            case = generate(generator, space)
+            verdict = bench.judge(case, _chosen(generator, case))
+            cases += 1
+            failing += bool(verdict.violations)
+            checked.update(verdict.checked)
+            for violation in verdict.violations:
+                if violation.signature not in known:
+                    known.add(violation.signature)
+                    yield Found(violation=violation, case=case, cases=cases, seconds=time.monotonic() - started)
+    finally:
+        bench.close()
+    yield Summary(
+        target=target.name,
+        cases=cases,
+        seconds=time.monotonic() - started,
+        checked=dict(checked),
+        failing=failing,
+    )
+
+
+def _chosen(generator: random.Random, case: HttpCase) -> list[Property]:
+    applicable = properties(TargetKind.HTTP)
+    chosen = [found for found in applicable if found.cost is Cost.OBSERVES]
+    malformed = any(exchange.defect is not None for exchange in case.exchanges)
+    turn = [found for found in applicable if found.cost is Cost.RELATES and found.malformed is malformed]
+    if len(case.exchanges) > 1:
+        turn = [found for found in turn if found.code == "H11"] * 3 + turn
+    return [*chosen, *([generator.choice(turn)] if turn else [])]
+
+
+def main(arguments: list[str]) -> None:
+    """Run the loop as the command line says."""
+    name, seconds, seed = arguments
+    for event in hunt(registry.find(name), float(seconds), int(seed)):
+        sys.stdout.buffer.write(msgspec.json.encode(event) + b"\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,157 @@
+"""Targets of kind `http`: any server by URL, a server by its command, the reference front end in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Callable
+from functools import partial
+
+from targets.contract import Limits, Target, TargetKind
+from targets.errors import UsageError
+from targets.http.address import Address, parse_url, redact
+from targets.http.api import HttpApi
+from targets.http.case import Message
+from targets.http.client import Client, ask
+from targets.http.dialects import dialect_named
+from targets.http.dialects.model import ApiLimits, EndpointKind
+from targets.http.families import family_named
+from targets.http.process import ServerCommand, start
+from targets.http.server import Server
+
+HEADERS_VARIABLE = "INFERFUZZ_HEADERS"
+"""Headers for every request, one a line (`authorization: Bearer ...`); kept out of names, cases and reports."""
+HOSTS_VARIABLE = "INFERFUZZ_ALLOW_HOSTS"
+"""Hosts beside loopback that may be tested, separated by commas."""
+DEADLINE = 5.0
+_NAME = re.compile(r"(?:(?P<dialect>[a-z]+)(?::(?P<family>[a-z.-]+))?\+)?(?P<rest>https?://.*|cmd:.*)", re.DOTALL)
+_UNKNOWN_LIMITS = Limits(vocab_size=2**31, context_length=2**31)
+
+
+def find_server(name: str) -> Target:
+    """The target that such a name stands for. Raises `UsageError`."""
+    found = _NAME.fullmatch(name)
+    if not found:
+        raise UsageError(f"Server {redact(name)!r} is not understood. Write dialect[:family]+http://127.0.0.1:8000")
+    dialect, family = found["dialect"] or "openai", found["family"] or "strict"
+    if found["rest"].startswith("cmd:"):
+        return command_target(ServerCommand(found["rest"].removeprefix("cmd:")), dialect, family=family)
+    return http_target(found["rest"], dialect, family=family)
+
+
+def http_target(
+    url: str,
+    dialect: str,
+    *,
+    family: str = "strict",
+    limits: ApiLimits | None = None,
+    allowed_hosts: tuple[str, ...] = (),
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Target:
+    """A running server. Asks it for the name of its model unless `limits` says it.
+
+    Raises `UsageError` for a URL that is no plain HTTP on an allowed host, or if no server answers there.
+    """
+    hosts = (*allowed_hosts, *filter(None, os.environ.get(HOSTS_VARIABLE, "").split(",")))
+    address = parse_url(url, hosts)
+    client = Client(address, headers or _headers_from_environment(), DEADLINE)
+    api = HttpApi(
+        dialect=dialect_named(dialect).name,
+        family=family_named(family).name,
+        limits=limits or ApiLimits(model=model_name(client, dialect)),
+        headers=tuple(name for name, _ in client.headers),
+    )
+    return _target(f"{dialect}+{address.url}", f"server at {address.url}", api, lambda: Server(client, api))
+
+
+def command_target(
+    command: ServerCommand, dialect: str, *, family: str = "strict", limits: ApiLimits | None = None
+) -> Target:
+    """A server that is started when the target is loaded, and restarted when a request kills it."""
+    known = limits or ApiLimits()
+    api = HttpApi(dialect=dialect_named(dialect).name, family=family_named(family).name, limits=known)
+
+    def open_server() -> Server:
+        process = start(command)
+        return Server(Client(process.address, deadline=DEADLINE), api, process.stop, process)
+
+    return _target(f"{dialect}+cmd", f"server started by {redact(command.command)}", api, open_server)
+
+
+def reference_target(dialect: str) -> Target:
+    """The strict front end over the reference executor with the hash model, served in the worker's own process."""
+    from targets.reference import HASH
+
+    limits = ApiLimits(
+        model=HASH.name,
+        vocab_size=HASH.limits.vocab_size,
+        context_length=HASH.limits.context_length,
+        bytes_per_token=6,
+        max_samples=HASH.limits.max_samples,
+    )
+    api = HttpApi(dialect=dialect, family="reference", limits=limits)
+    return _target(
+        f"reference-{dialect}",
+        f"reference front end, {dialect} dialect",
+        api,
+        partial(_serve_reference, api),
+        HASH.limits,
+        modules=("targets.reference.server",),
+    )
+
+
+reference_openai = partial(reference_target, "openai")
+reference_anthropic = partial(reference_target, "anthropic")
+reference_ollama = partial(reference_target, "ollama")
+
+
+def model_name(client: Client, dialect: str) -> str:
+    """The first model that the server lists, `default` if it does not say. Raises `UsageError` if nobody answers."""
+    endpoint = next((one for one in dialect_named(dialect).endpoints if one.kind is EndpointKind.LIST), None)
+    reply = ask(client, Message(method="GET", path=endpoint.path if endpoint else "/v1/models"))
+    if reply.status is None:
+        detail = f": {reply.problem}" if reply.problem else ""
+        raise UsageError(f"No HTTP server answers at {client.address.url} ({reply.end.value}{detail}). Start it first.")
+    with contextlib.suppress(ValueError, KeyError, IndexError, TypeError):
+        body = json.loads(reply.body)
+        first = (body.get("data") or body.get("models"))[0]
+        return str(first.get("id") or first["name"])
+    return "default"
+
+
+def _serve_reference(api: HttpApi) -> Server:
+    from targets.reference import HASH
+    from targets.reference.server.run import serving_target
+
+    stack = contextlib.ExitStack()
+    port = stack.enter_context(serving_target(HASH))
+    return Server(Client(Address(host="127.0.0.1", port=port), deadline=DEADLINE), api, stack.close)
+
+
+def _target(
+    name: str,
+    summary: str,
+    api: HttpApi,
+    open_server: Callable[[], Server],
+    limits: Limits = _UNKNOWN_LIMITS,
+    modules: tuple[str, ...] = (),
+) -> Target:
+    return Target(
+        name=name,
+        summary=summary,
+        load=lambda _device, _dtype: open_server,
+        open=lambda opener: opener(),
+        limits=limits,
+        kind=TargetKind.HTTP,
+        api=api,
+        modules=modules,
+        requires={"h11": "pip install 'inferfuzz[server]'", "jsonschema": "pip install 'inferfuzz[server]'"},
+    )
+
+
+def _headers_from_environment() -> tuple[tuple[str, str], ...]:
+    lines = os.environ.get(HEADERS_VARIABLE, "").splitlines()
+    pairs = [line.partition(":") for line in lines if line.strip()]
+    return tuple((name.strip(), value.strip()) for name, _, value in pairs)

@@ -1,0 +1,52 @@
+"""A server in hand: how to reach it, what is known of it, and how to end it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from targets.http.api import HttpApi
+from targets.http.case import Message
+from targets.http.client import Client, ask
+from targets.http.dialects import dialect_named
+from targets.http.dialects.model import Dialect
+from targets.http.families import Family, family_named
+from targets.http.process import ServerProcess
+from targets.http.reply import Reply
+
+
+@dataclass(frozen=True)
+class Server:
+    """What a target of kind `http` opens. Servers without a process of ours are left alone on closing."""
+
+    client: Client
+    api: HttpApi
+    stop: Callable[[], None] = lambda: None
+    process: ServerProcess | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect it speaks."""
+        return dialect_named(self.api.dialect)
+
+    @property
+    def family(self) -> Family:
+        """How it differs from the strict reading."""
+        return family_named(self.api.family)
+
+    def ask(self, message: Message) -> Reply:
+        """The reply to a message that is sent in the ordinary way."""
+        return ask(self.client, message)
+
+    def accounting(self) -> dict[str, Any] | None:
+        """What it reports of its resources; None if it does not."""
+        if not self.family.accounting:
+            return None
+        reply = self.ask(Message(method="GET", path=self.family.accounting))
+        return json.loads(reply.body) if reply.is_success else None
+
+    def close(self) -> None:
+        """End it, if we started it."""
+        self.stop()
