@@ -26,6 +26,7 @@ from targets.contract import (
     Target,
 )
 from targets.domain import DEFAULT_DOMAIN, Breach, breaches
+from targets.errors import UsageError
 from targets.trace import Arrival, Trace
 
 
@@ -126,9 +127,11 @@ class Lab:
         return self._recordings[key]
 
     def run(self, trace: Trace) -> Recording:
-        """The trace on a fresh executor, not remembered."""
+        """The trace on a fresh executor, not remembered. Raises `UsageError` for a setting that the target refuses."""
         try:
             executor = self._open(trace.knobs)
+        except UsageError:
+            raise
         except Exception as error:
             if belongs_to_containment(error):
                 raise

@@ -19,9 +19,9 @@ def neighbours(name: str, domain: Domain, limits: Limits) -> tuple[str, ...]:
 
 def _integers(name: str, bound: Bound, limits: Limits) -> list[str]:
     caps = {"logprobs": limits.max_logprobs, "prompt_logprobs": limits.max_logprobs, "n": limits.max_samples}
-    edges = [0, 1, limits.vocab_size, limits.context_length, *WIDTHS]
+    edges = [0, limits.vocab_size, limits.context_length]
     edges += [int(edge) for edge in (bound.minimum, bound.maximum, caps.get(name)) if edge is not None]
-    return [str(edge + step) for edge in edges for step in (0, -1, 1)]
+    return [str(edge + step) for edge in edges for step in (0, -1, 1)] + [str(width) for width in WIDTHS]
 
 
 def _floats(bound: Bound) -> list[str]:

@@ -14,8 +14,9 @@ from fuzz.lab.relation import relate
 from fuzz.lab.tolerance import BATCH
 from fuzz.properties.model import Cost, Evidence, Violation
 from fuzz.properties.registry import register
+from targets.codec import encode
 from targets.contract import FinishReason, ReportsResources, Request, SamplingParams, TokenLogprobs
-from targets.trace import MAX_STEP, Arrival, Trace
+from targets.trace import MAX_STEP, Arrival, Trace, with_defect
 
 STARVED_STEPS = 3
 """Tokens that a younger request may get while the oldest one pauses."""
@@ -36,11 +37,16 @@ def crash_free(lab: Lab, _case: Trace) -> Iterator[Violation]:
     Signals, exits, hangs and memory are judged by containment.
     """
     lab.tally.looked += 1
+    found: list[tuple[Failure, Recording | None]] = [(failure, None) for failure in lab.failures]
+    found += [(failure, recording) for recording in lab.recordings for failure in _failures(recording)]
     seen = set()
-    for failure in (*lab.failures, *(found for recording in lab.recordings for found in _failures(recording))):
+    for failure, recording in found:
         if failure.slug not in seen:
             seen.add(failure.slug)
-            yield _raised("P1", failure)
+            # A property made this run out of the case, so the case alone would not show what was asked.
+            made = recording is not None and recording.trace != lab.case
+            run = encode(_served(lab, recording.trace)).decode() if recording is not None and made else ""
+            yield _raised("P1", failure, run)
 
 
 @register(
@@ -150,12 +156,26 @@ def _failures(recording: Recording) -> Iterator[Failure]:
             yield answer.failure
 
 
-def _raised(code: str, failure: Failure) -> Violation:
+def _served(lab: Lab, trace: Trace) -> Trace:
+    """The valid requests of a trace as they were sent, so that the run stands as a case of its own."""
+    sent = [
+        msgspec.structs.replace(
+            arrival, request=with_defect(arrival.request, arrival.defect) if arrival.defect else arrival.request
+        )
+        for arrival in trace.arrivals
+    ]
+    valid = [msgspec.structs.replace(arrival, defect=None) for arrival in sent if not lab.breaches(arrival.request)]
+    return msgspec.structs.replace(trace, arrivals=tuple(valid))
+
+
+def _raised(code: str, failure: Failure, run: str) -> Violation:
     evidence: dict[str, Evidence] = {
         "call": failure.call,
         "step": failure.step,
         "stack": [*failure.stack.splitlines()[-STACK_LINES:]],
     }
+    if run:
+        evidence["run"] = run
     message = f"{failure.call} raised {failure.error_type}: {failure.message}"
     return Violation(code=code, slug=failure.slug, message=message, request_id=failure.request_id, evidence=evidence)
 

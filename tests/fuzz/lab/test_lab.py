@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from fuzz.lab.features import BUCKETS, features
+from targets.errors import UsageError
 
 
 def test_the_same_run_is_made_once_a_case(make_lab: Any, make_request: Any, make_trace: Any) -> None:
@@ -80,3 +83,22 @@ def test_a_longer_batch_shows_other_features(make_lab: Any, make_request: Any, m
     lab.begin(make_trace(make_request("a"), make_request("b")))
 
     assert set(features(lab, lab.base)) != set(alone)
+
+
+def test_a_knob_setting_that_the_target_refuses_is_the_users_mistake(
+    make_lab: Any, make_request: Any, make_trace: Any, toy: Any
+) -> None:
+    opened: list[int] = []
+
+    class Choosy(toy):  # type: ignore[misc] # a fixture has no static type
+        def __init__(self) -> None:
+            opened.append(1)
+            if len(opened) > 1:
+                raise UsageError("Knob 'chunk_size' = 0 must be at least 1.")
+            super().__init__()
+
+    lab = make_lab(Choosy)
+    lab.begin(make_trace(make_request(), chunk_size=0))
+
+    with pytest.raises(UsageError, match="chunk_size"):
+        _ = lab.base
