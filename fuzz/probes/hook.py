@@ -34,8 +34,8 @@ class ProbeHook(MetaPathFinder):
         if module is None:
             return None
         spec = self._ask_others(fullname, path, target)
-        # Loaders with ideas of their own (pytest's assertion rewriting, zip files) keep the module to themselves.
-        if spec is not None and type(spec.loader) is SourceFileLoader:
+        # Loaders that compile in a way of their own (pytest's assertion rewriting, zip files) keep the module.
+        if spec is not None and isinstance(spec.loader, SourceFileLoader) and _compiles_as_usual(spec.loader):
             spec.loader = _ProbedLoader(spec.loader, module, self)
         return spec
 
@@ -97,15 +97,20 @@ def load_copy(name: str, plan: ProbePlan, probes: memoryview) -> ModuleType:
     return copy
 
 
+def _compiles_as_usual(loader: SourceFileLoader) -> bool:
+    return type(loader).get_code is SourceFileLoader.get_code
+
+
 class _ProbedLoader(SourceFileLoader):
     def __init__(self, plain: SourceFileLoader, module: ProbedModule, hook: ProbeHook) -> None:
         super().__init__(plain.name, str(plain.path))
+        self._plain = plain
         self._module = module
         self._hook = hook
 
     def get_code(self, fullname: str) -> CodeType | None:
         # Not through the bytecode cache: it holds the code without probes, and must go on doing so.
-        data = self.get_data(self.path)
+        data = self._plain.get_data(self.path)
         return self._hook.compile(self._module, data, str(self.path)) or super().get_code(fullname)
 
     def exec_module(self, module: ModuleType) -> None:

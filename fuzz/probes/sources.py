@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pkgutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from pathlib import Path
+from importlib.machinery import ModuleSpec, SourceFileLoader
 
 
 @dataclass(frozen=True)
@@ -40,20 +39,20 @@ def _with_everything_below(name: str) -> Iterator[Source]:
 def find_spec(name: str) -> ModuleSpec | None:
     """The spec of a module; unlike `importlib.util.find_spec`, no parent package is imported for it."""
     head, *rest = name.split(".")
-    spec = _find_top_level(head)
+    spec = _ask_finders(head, None)
     path = head
     for part in rest:
         if spec is None:
             return None
         path = f"{path}.{part}"
-        spec = PathFinder.find_spec(path, spec.submodule_search_locations or [])
+        spec = _ask_finders(path, spec.submodule_search_locations or [])
     return spec
 
 
-def _find_top_level(name: str) -> ModuleSpec | None:
-    # Editable installs bring finders of their own, hence not PathFinder alone.
+def _ask_finders(name: str, places: Sequence[str] | None) -> ModuleSpec | None:
+    # Editable installs bring finders of their own, and a planted bug has one, hence not PathFinder alone.
     for finder in sys.meta_path:
-        spec = finder.find_spec(name, None)
+        spec = finder.find_spec(name, places)
         if spec is not None:
             return spec
     return None
@@ -65,6 +64,6 @@ def _read(spec: ModuleSpec) -> Source:
         return Source(spec.name, problem=f"no Python source: {kind}")
     path = str(spec.loader.path)
     try:
-        return Source(spec.name, path, Path(path).read_bytes())
+        return Source(spec.name, path, spec.loader.get_data(path))
     except OSError as error:
         return Source(spec.name, path, problem=f"cannot be read: {error}")

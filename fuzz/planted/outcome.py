@@ -1,0 +1,76 @@
+"""What a case comes to on a target, as data that can be compared: with a bug, and without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fuzz.lab.graph_lab import GraphLab
+from fuzz.lab.lab import Lab
+from fuzz.planted.edit import Edit
+from fuzz.planted.fresh import planted_target
+from fuzz.planted.model import Bug
+from targets import registry
+from targets.contract import Target
+from targets.graph.case import GraphCase, document_of
+from targets.graph.contract import GraphRejected
+from targets.graph.result import GraphResult
+from targets.trace import Trace
+
+
+def edit_of(bug: Bug) -> Edit:
+    """The edit that plants a bug."""
+    return Edit(module=bug.module, before=bug.before, after=bug.after)
+
+
+def outcomes(bug: Bug, case: Trace | GraphCase) -> tuple[object, object]:
+    """What the case comes to without the bug, and with it. Runs in this process. Raises `EditError`."""
+    plain = outcome(registry.find(bug.target), case)
+    with planted_target(bug.target, edit_of(bug)) as target:
+        return plain, outcome(target, case)
+
+
+def outcome(target: Target, case: Trace | GraphCase) -> object:
+    """Everything that a user of the target sees of the case; an exception is an outcome too."""
+    if isinstance(case, GraphCase):
+        return _graph_outcome(target, case)
+    lab = Lab(target)
+    lab.begin(case)
+    return lab.base
+
+
+def _graph_outcome(target: Target, case: GraphCase) -> object:
+    lab = GraphLab(target)
+    try:
+        if case.defect is not None:
+            return _seen(lambda: lab.bench.validate(document_of(case)))
+        seen = [_seen(lambda: lab.run(case))]
+        return [*seen, *_paused(lab, case)] if case.pause is not None else seen
+    finally:
+        lab.close()
+
+
+def _paused(lab: GraphLab, case: GraphCase) -> list[object]:
+    """The run paused, a fork of it, and both continued."""
+    assert case.pause is not None
+    pause, runner = case.pause, lab.runner(case.knobs)
+    # Only runners that resume and fork have these; a witness with a pause is for such a target.
+    resumable: Any = runner
+    stopped = _seen(lambda: resumable.pause(case.config, case.inputs, case.script, pause.after))
+    if not isinstance(stopped, GraphResult) or not stopped.checkpoint:
+        return [stopped]
+    forked = _seen(lambda: resumable.fork(stopped.checkpoint, pause.writes))
+    return [
+        stopped,
+        _seen(lambda: resumable.resume(forked)),
+        _seen(lambda: resumable.resume(stopped.checkpoint)),
+    ]
+
+
+def _seen(call: Callable[[], object]) -> object:
+    try:
+        return call()
+    except GraphRejected as error:
+        return ("refused", str(error))
+    except Exception as error:  # noqa: BLE001 - with a bug planted, anything may come
+        return ("raised", type(error).__name__, str(error))
