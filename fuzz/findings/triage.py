@@ -94,7 +94,7 @@ class Triage:
 
     def _shrink(self, finding: Finding, trial: Trial, codes: tuple[str, ...] | None, until: float) -> Finding:
         signature = finding.signature
-        start = self._literal(trial, signature, codes)
+        start, codes = self._start(trial, signature, codes)
         shrunk = shrink(
             start, signature, self.simplify, lambda case: self.bench.judge(case, codes, hasty=True), until=until
         )
@@ -109,6 +109,7 @@ class Triage:
             msgspec.structs.replace(
                 finding,
                 title=_title(final, signature),
+                codes=codes or (),
                 also=tuple(other for other in shown if other != signature),
                 case=msgspec.Raw(encode(final.case)),
                 outcome=final.outcome,
@@ -146,12 +147,27 @@ class Triage:
             repeated += signature in signatures(self.bench.judge(case, codes))
         return repeated
 
-    def _literal(self, trial: Trial, signature: str, codes: tuple[str, ...] | None) -> Trial:
-        """The same failure with derived prompts filled in: a literal case shrinks further and reads by itself."""
-        if trial.verdict is None or not trial.verdict.literal:
-            return trial
-        literal = self.bench.judge(self.decode(trial.verdict.literal), codes)
-        return literal if signature in signatures(literal) else trial
+    def _start(
+        self, trial: Trial, signature: str, codes: tuple[str, ...] | None
+    ) -> tuple[Trial, tuple[str, ...] | None]:
+        """What to shrink, and by what to judge it: a failure that says more by itself than the one that was found.
+
+        That is the run that a property made of the case, if it fails as a case of its own; else the case with derived
+        prompts filled in.
+        """
+        if trial.verdict is None:
+            return trial, codes
+        head = signature.partition("/")[0]
+        runs = [violation.evidence.get("run") for violation in trial.verdict.violations]
+        candidates: list[tuple[bytes, tuple[str, ...] | None]] = [
+            (run.encode(), (head,)) for run in runs if isinstance(run, str)
+        ]
+        candidates += [(trial.verdict.literal, codes)] if trial.verdict.literal else []
+        for data, judged_by in candidates:
+            attempt = self.bench.judge(self.decode(data), judged_by)
+            if signature in signatures(attempt):
+                return attempt, judged_by
+        return trial, codes
 
     def _finding(
         self, trial: Trial, signature: str, codes: tuple[str, ...] | None, executions: int, seconds: float

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from fuzz.findings.replay import Recipe, Replay
+from fuzz.properties.model import Evidence
 
 
 def show_replay(result: Replay, recipe: Recipe, versions: dict[str, str]) -> None:
@@ -16,7 +17,7 @@ def show_replay(result: Replay, recipe: Recipe, versions: dict[str, str]) -> Non
     for violation in result.violations:
         console.print(Text.assemble((violation.signature, "bold red"), f"  {violation.message}"), soft_wrap=True)
         for name, value in violation.evidence.items():
-            console.print(Text(f"  {name}: {value}"), soft_wrap=True)
+            _show_evidence(name, value, console)
     outcome = result.outcome
     if outcome.message:
         console.print(Text.assemble((str(outcome.fate), "bold red"), f"  {outcome.error_type} {outcome.message}"))
@@ -26,6 +27,13 @@ def show_replay(result: Replay, recipe: Recipe, versions: dict[str, str]) -> Non
         if versions.get(name, version) != version:
             console.print(Text(f"{name} is {versions[name]} now; the finding was made with {version}", style="yellow"))
     console.print(_verdict(result, recipe))
+
+
+def _show_evidence(name: str, value: Evidence, console: Console) -> None:
+    if name == "stack" and isinstance(value, list):
+        console.print(Text("\n".join(f"  {line}" for line in value), style="dim"), soft_wrap=True)
+    else:
+        console.print(Text(f"  {name}: {value}"), soft_wrap=True)
 
 
 def _verdict(result: Replay, recipe: Recipe) -> Text:
