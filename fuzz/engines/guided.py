@@ -11,6 +11,7 @@ from fuzz.engines.model import Case, CaseSpace, Event, Harness, Plan, Trial
 from fuzz.engines.novelty import Features, Novelty
 from fuzz.engines.schedule import Schedule, Seed
 from fuzz.engines.shares import Shares
+from fuzz.engines.tally import survived
 from targets.codec import encode
 
 FLOORS = {"fresh": 0.1, "crossover": 0.1, "mutation": 0.4}
@@ -64,6 +65,8 @@ class GuidedChooser:
             self._shares.learn(self._way, len(new) > 0)
         if len(new):
             self._schedule.add(Seed(trial.case, len(encode(trial.case))), features)
+        elif len(features) and survived(trial):
+            self._schedule.drift(trial.case, features, lambda: len(encode(trial.case)))
         if trial.failed:
             self._failures.append(trial)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,6 @@ class Schedule:
         self._hits = hits
         self._seeds: list[Seed] = []
         self._champions: dict[int, Seed] = {}
-        self._features: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._cumulated: list[float] = []
         self._owners: list[Seed] = []
         self._picks_left = 0
@@ -49,6 +49,16 @@ class Schedule:
             if champion is None or seed.size < champion.size:
                 self._champions[feature] = seed
         self._picks_left = 0
+
+    def drift(self, case: Case, features: Features, size_of: Callable[[], int]) -> None:
+        """A case that brought nothing new takes the place of the champion of its rarest feature, if it is no larger.
+
+        So the corpus keeps moving when coverage no longer grows, towards smaller cases.
+        """
+        rarest = int(features[self._hits[features].argmin()])
+        champion = self._champions.get(rarest)
+        if champion is not None and (size := size_of()) <= champion.size:
+            self._champions[rarest] = Seed(case, size)
 
     def pick(self, generator: random.Random) -> Case:
         """A case to build upon. Raises `IndexError` if there is none."""

@@ -56,6 +56,21 @@ def test_rarity_follows_the_hits() -> None:
     assert after["first"] < after["second"]
 
 
+def test_a_case_no_larger_takes_over_the_rarest_feature_it_reaches() -> None:
+    schedule = _schedule([1000, 2])
+    schedule.add(Seed(_Named("first"), 50), np.array([0, 1]))
+    schedule.drift(_Named("second"), np.array([0, 1]), lambda: 50)
+    picked = _picks(schedule)
+    assert picked["second"] > 5 * picked["first"] > 0
+
+
+def test_a_larger_case_takes_over_nothing() -> None:
+    schedule = _schedule([1000, 2])
+    schedule.add(Seed(_Named("first"), 50), np.array([0, 1]))
+    schedule.drift(_Named("second"), np.array([0, 1]), lambda: 51)
+    assert _picks(schedule)["second"] == 0
+
+
 def test_a_way_that_brings_more_is_used_more_and_none_is_given_up() -> None:
     shares = Shares({"good": 0.1, "bad": 0.1})
     for _ in range(500):
