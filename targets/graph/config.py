@@ -203,7 +203,7 @@ class Join(enum.StrEnum):
     ANY = "any"
     """In the step after any of them was taken."""
     ALL = "all"
-    """Once every one of them was taken since the node last ran."""
+    """In the step after the one in which the last of them was taken; then it waits for all of them again."""
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

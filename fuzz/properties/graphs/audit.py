@@ -123,11 +123,12 @@ def _next(
         for target in run.taken:
             if _node(config, target).join is Join.ANY:
                 ready.add(target)
-                continue
-            arrived.setdefault(target, set()).add(run.node[-1])
-            if arrived[target] == {edge.source for edge in config.edges if edge.target == target}:
-                ready.add(target)
-                del arrived[target]
+            else:
+                arrived.setdefault(target, set()).add(run.node[-1])
+    for target, sources in tuple(arrived.items()):
+        if sources == {edge.source for edge in config.edges if edge.target == target}:
+            ready.add(target)
+            del arrived[target]
     return ready
 
 

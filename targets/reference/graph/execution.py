@@ -108,14 +108,15 @@ def _advance(plan: Plan, progress: Progress, visits: Sequence[Visit]) -> None:
         if visit.message is not None:
             progress.message = visit.message
         for target in visit.run.taken:
-            if target not in plan.joins:
+            if target in plan.joins:
+                progress.arrived[target] = progress.arrived.get(target, frozenset()) | {name}
+            else:
                 ready.add(target)
-                continue
-            arrived = progress.arrived.get(target, frozenset()) | {name}
-            progress.arrived[target] = arrived
-            if arrived == plan.joins[target]:
-                ready.add(target)
-                del progress.arrived[target]
+    # Judged when the whole step has arrived, so that the order of its nodes does not matter.
+    for target, arrived in tuple(progress.arrived.items()):
+        if arrived == plan.joins[target]:
+            ready.add(target)
+            del progress.arrived[target]
     progress.ready = tuple(sorted(ready, key=plan.order.__getitem__))
 
 

@@ -127,6 +127,14 @@ def test_a_join_waits_for_all_its_edges_and_runs_once(runner: GraphRunner) -> No
     assert names(run(runner, graph(nodes, *ways))).count("j") == 2
 
 
+def test_a_source_that_arrives_again_in_the_completing_step_does_not_count_for_the_next_round(
+    runner: GraphRunner,
+) -> None:
+    nodes = {"a": adds(), "b": adds(), "c": adds(), "d": adds(), "j": adds(10, join="all")}
+    ways = ("in>a", "in>b", "in>d", "a>b", "a>d", "b>c", "c>j", "d>j", "j>out")
+    assert names(run(runner, graph(nodes, *ways))).count("j") == 1
+
+
 def test_two_writers_of_one_value_in_a_step_are_a_conflict(runner: GraphRunner) -> None:
     config = graph({"a": tool("answer"), "b": tool("answer")}, "in>a", "in>b", "a>out", "b>out")
     result = run(runner, config)
