@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,20 @@ def test_modules_without_usable_source_are_named_with_the_reason(package: Path) 
     assert unprobed["probed_sample.broken"].startswith("cannot be parsed")
     assert unprobed["no_such_module_anywhere"] == "not found"
     assert unprobed["math"].startswith("no Python source")
+
+
+def test_a_finder_in_front_of_the_ordinary_one_changes_nothing(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # pytest rewrites the assertions of plugins, in a process where a plan is made but not in its workers.
+    class Rewriting(SourceFileLoader):
+        pass
+
+    class Front:
+        def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+            return ModuleSpec(name, Rewriting(name, "elsewhere.py")) if name == "probed_sample" else None
+
+    plain = plan_probes(["probed_sample"])
+    monkeypatch.setattr(sys, "meta_path", [Front(), *sys.meta_path])
+    assert plan_probes(["probed_sample"]) == plain
 
 
 def test_an_arm_is_located_by_its_number(package: Path) -> None:
