@@ -111,7 +111,7 @@ class _ProbedLoader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType | None:
         # Not through the bytecode cache: it holds the code without probes, and must go on doing so.
         data = self._plain.get_data(self.path)
-        return self._hook.compile(self._module, data, str(self.path)) or super().get_code(fullname)
+        return self._hook.compile(self._module, data, str(self.path)) or self._plain.get_code(fullname)
 
     def exec_module(self, module: ModuleType) -> None:
         self._hook.prepare(module)

@@ -50,12 +50,15 @@ def find_spec(name: str) -> ModuleSpec | None:
 
 
 def _ask_finders(name: str, places: Sequence[str] | None) -> ModuleSpec | None:
-    # Editable installs bring finders of their own, and a planted bug has one, hence not PathFinder alone.
-    for finder in sys.meta_path:
-        spec = finder.find_spec(name, places)
-        if spec is not None:
+    # Editable installs bring finders of their own, and a planted bug has one, hence not PathFinder alone. One that
+    # gives no source is passed over for one that does: pytest's, which rewrites assertions, is not in workers.
+    specs = (finder.find_spec(name, places) for finder in sys.meta_path)
+    first: ModuleSpec | None = None
+    for spec in specs:
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
             return spec
-    return None
+        first = first or spec
+    return first
 
 
 def _read(spec: ModuleSpec) -> Source:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -58,12 +59,12 @@ def test_modules_without_usable_source_are_named_with_the_reason(package: Path) 
 
 def test_a_finder_in_front_of_the_ordinary_one_changes_nothing(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # pytest rewrites the assertions of plugins, in a process where a plan is made but not in its workers.
-    class Rewriting(SourceFileLoader):
+    class Rewriting(Loader):
         pass
 
     class Front:
         def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
-            return ModuleSpec(name, Rewriting(name, "elsewhere.py")) if name == "probed_sample" else None
+            return ModuleSpec(name, Rewriting()) if name == "probed_sample" else None
 
     plain = plan_probes(["probed_sample"])
     monkeypatch.setattr(sys, "meta_path", [Front(), *sys.meta_path])
