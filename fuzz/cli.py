@@ -24,6 +24,7 @@ COMMANDS = {
     "corpus": "List, add, merge or minimize cases.",
     "targets": "List the targets, or show one.",
     "properties": "List and explain the properties.",
+    "certify": "Prove in seconds that a target works at all, for a build step.",
     "bench": "Measure containment, engines, and more; prints ratios of one run.",
     "serve": "Serve the reference front end or a mock server.",
     "doctor": "Say what is installed, what is missing, and how to get it.",

@@ -137,7 +137,7 @@ class Judge:
             missing=self._applicability.missing,
             measured=measured,
             eps=eps,
-            versions=_versions(self._target),
+            versions=versions_of(self._target),
         )
 
     def _chosen(self, codes: tuple[str, ...] | None) -> tuple[Property, ...]:
@@ -155,7 +155,8 @@ def _restricted(found: Applicability, codes: tuple[str, ...] | None) -> Applicab
     return Applicability(kept, {code: why for code, why in found.missing.items() if code in wanted})
 
 
-def _versions(target: Target) -> dict[str, str]:
+def versions_of(target: Target) -> dict[str, str]:
+    """Versions of inferfuzz, of Python, and of what the target requires."""
     names = ("inferfuzz", "numpy", *target.requires)
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for name in names:
