@@ -36,7 +36,8 @@ class Drawing:
 
     source: Source
     space: GraphSpace
-    hostile: bool = False
+    hostile: int | None = None
+    """Where in the list of names that a runner may take apart its own begin; None for harmless names."""
     nodes: list[Node] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     cycles: bool = False
@@ -44,9 +45,9 @@ class Drawing:
     def name(self) -> str:
         """A node id that is not taken."""
         number = len(self.nodes)
-        if self.hostile:
+        if self.hostile is not None:
             forbidden = self.space.domain.forbidden_characters
-            found = HOSTILE_NAMES[number % len(HOSTILE_NAMES)]
+            found = HOSTILE_NAMES[(self.hostile + number) % len(HOSTILE_NAMES)]
             taken = {node.id for node in self.nodes}
             if (
                 found not in taken
@@ -92,8 +93,10 @@ def finished(config: GraphConfig, source: Source) -> GraphConfig:
 
 def structured_graph(source: Source, space: GraphSpace, depth: int, *, beside: bool = False) -> GraphConfig:
     """Building blocks in a row between entry and exit nodes."""
-    drawing = Drawing(source, space, hostile=source.boolean(0.15))
-    entries = tuple(drawing.add(EntryConfig(), ()) for _ in range(2 if source.boolean(0.15) else 1))
+    hostile = source.integer(0, len(HOSTILE_NAMES) - 1) if source.boolean(0.25) else None
+    drawing = Drawing(source, space, hostile=hostile)
+    several = source.integer(2, 4) if source.boolean(0.2) else 1
+    entries = tuple(drawing.add(EntryConfig(), ()) for _ in range(several))
     ends: tuple[End, ...] = tuple((name, None) for name in entries)
     if len(entries) > 1:
         ends = _plain(

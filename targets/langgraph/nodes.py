@@ -93,21 +93,9 @@ async def _visit(
     record = record_of(config)
     info = runtime.execution_info
     number = info.node_attempt - 1 if info else 0
-    path = (*record.scene.path, node.id)
     began = record.now()
-    attempt = Attempt(
-        node=node,
-        body=record.plan.bodies.get(node.id),
-        channels=record.plan.channels,
-        state=values_of(state),
-        path=path,
-        visit=state.get(VISITS, {}).get(node.id, 0),
-        number=number,
-        scene=record.scene,
-        journey=record.journey,
-        run_body=_body_runner(nested, config, record),
-        run_all=_gathered if record.asynchronous else _in_turn,
-    )
+    attempt = _attempt(node, state, config, record, number, nested)
+    path = attempt.path
     record.journey.active.append(path)
     try:
         error = await try_attempt(attempt)
@@ -132,6 +120,24 @@ async def _visit(
     if error:
         raise NodeFailed(error)
     return _update(node, attempt, record.plan)
+
+
+def _attempt(
+    node: Node, state: dict[str, Any], config: RunnableConfig, record: Record, number: int, nested: Nested
+) -> Attempt:
+    return Attempt(
+        node=node,
+        body=record.plan.bodies.get(node.id),
+        channels=record.plan.channels,
+        state=values_of(state),
+        path=(*record.scene.path, node.id),
+        visit=state.get(VISITS, {}).get(node.id, 0),
+        number=number,
+        scene=record.scene,
+        journey=record.journey,
+        run_body=_body_runner(nested, config, record),
+        run_all=_gathered if record.asynchronous else _in_turn,
+    )
 
 
 def _update(node: Node, attempt: Attempt, plan: Plan) -> Any:

@@ -129,19 +129,7 @@ async def _visit(plan: Plan, name: str, step: int, progress: Progress, scene: Sc
     number = 0
     try:
         for number in range(node.retries + 1):
-            attempt = Attempt(
-                node=node,
-                body=plan.bodies.get(name),
-                channels=plan.channels,
-                state=progress.state,
-                path=path,
-                visit=progress.visits.get(name, 0),
-                number=number,
-                scene=scene,
-                journey=journey,
-                run_body=run_body,
-                run_all=run_all,
-            )
+            attempt = _attempt(plan, node, number, progress, scene, journey)
             error = await try_attempt(attempt)
             if error is None or error.failure.kind not in _RETRIED:
                 break
@@ -164,6 +152,22 @@ async def _visit(plan: Plan, name: str, step: int, progress: Progress, scene: Sc
     )
     inner = error.runs if error else tuple(attempt.runs)
     return Visit(run, run.writes, inner, attempt.message, error.failure if error else None)
+
+
+def _attempt(plan: Plan, node: Node, number: int, progress: Progress, scene: Scene, journey: Journey) -> Attempt:
+    return Attempt(
+        node=node,
+        body=plan.bodies.get(node.id),
+        channels=plan.channels,
+        state=progress.state,
+        path=(*scene.path, node.id),
+        visit=progress.visits.get(node.id, 0),
+        number=number,
+        scene=scene,
+        journey=journey,
+        run_body=run_body,
+        run_all=run_all,
+    )
 
 
 async def try_attempt(attempt: Attempt) -> RunError | None:
