@@ -260,7 +260,7 @@ def without_node(config: GraphConfig, gone: str) -> GraphConfig:
     for first in before:
         for second in after:
             pair = (first.source, second.target)
-            if pair not in taken and pair[0] != pair[1]:
+            if pair not in taken and pair[0] != pair[1] and gone not in pair:
                 kept.append(msgspec.structs.replace(first, target=second.target))
                 taken.add(pair)
     following: dict[str, list[str]] = {node.id: [] for node in config.nodes}

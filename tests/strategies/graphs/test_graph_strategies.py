@@ -23,11 +23,11 @@ from strategies.graphs import (
     size,
 )
 from strategies.graphs.malformed import with_defect
-from strategies.graphs.mutate import is_valid
+from strategies.graphs.mutate import is_valid, without_node
 from strategies.source import RandomSource
 from targets.codec import decode, encode
 from targets.graph.case import ConfigDefect, GraphCase, document_of
-from targets.graph.config import NODE_TYPES, Join
+from targets.graph.config import NODE_TYPES, Edge, Join
 from targets.graph.domain import GraphDomain
 from targets.graph.structure import cyclic_node
 from targets.graph.validate import check_run, decode_config
@@ -122,6 +122,15 @@ def test_a_mutated_case_is_valid_and_mostly_new() -> None:
         check_run(edited.config, edited.inputs, SPACE.domain)
         changed += edited != case
     assert changed == 150
+
+
+def test_dropping_a_node_with_an_edge_to_itself_leaves_no_edge_to_nowhere() -> None:
+    config = SAMPLE[0].config
+    name = next(node.id for node in config.nodes if node.type not in ("entry", "exit"))
+    looped = msgspec.structs.replace(config, edges=(*config.edges, Edge(source=name, target=name)))
+    left = without_node(looped, name)
+    known = {node.id for node in left.nodes}
+    assert all({edge.source, edge.target} <= known for edge in left.edges)
 
 
 def test_a_chain_of_mutations_stays_valid() -> None:
