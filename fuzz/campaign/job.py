@@ -20,7 +20,7 @@ import msgspec
 from fuzz.campaign.events import Advanced, Broken, Described, Ended, Found, JobEvent, Note
 from fuzz.campaign.harness import ContainedHarness, Limits
 from fuzz.campaign.plan import JobPlan
-from fuzz.campaign.spaces import TraceSpace, space_for
+from fuzz.campaign.spaces import CampaignSpace, space_for
 from fuzz.contain.errors import ContainmentError
 from fuzz.corpus.entry import CorpusEntry
 from fuzz.corpus.store import CorpusError, add, load, shipped_seeds
@@ -99,7 +99,7 @@ def run_job(plan: JobPlan, stopping: threading.Event) -> Iterator[JobEvent]:
 class _Job:
     """What a job knows while its engine runs."""
 
-    def __init__(self, plan: JobPlan, harness: ContainedHarness, space: TraceSpace, engine: str) -> None:
+    def __init__(self, plan: JobPlan, harness: ContainedHarness, space: CampaignSpace, engine: str) -> None:
         self.progress = _NOTHING
         self._plan = plan
         self._space = space
@@ -153,7 +153,7 @@ class _Job:
 _NOTHING = Progress(executions=0, seconds=0.0, arms=0, corpus=0, compared=0, excused=0)
 
 
-def _load_corpus(plan: JobPlan, space: TraceSpace) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+def _load_corpus(plan: JobPlan, space: CampaignSpace) -> tuple[tuple[Case, ...], tuple[str, ...]]:
     """The shipped seeds and the target's corpus, and a line for each file that cannot be read."""
     folders = [shipped_seeds(), *([Path(plan.corpus)] if plan.corpus else [])]
     cases: list[Case] = []

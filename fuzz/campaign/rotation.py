@@ -8,10 +8,22 @@ from collections import Counter
 from fuzz.engines.model import Case, Trial
 from fuzz.judge import Description
 from fuzz.properties.registry import properties
+from targets.graph.case import GraphCase
+from targets.http.case import HttpCase
 from targets.trace import Trace
 
 EXPLORE = 0.1
 """Share of turns given without regard to how often a property had something to compare."""
+
+
+def is_malformed(case: Case) -> bool:
+    """Whether the case is about a named defect; most properties are about valid cases only."""
+    match case:
+        case Trace(arrivals=parts) | HttpCase(exchanges=parts):
+            return any(part.defect is not None for part in parts)
+        case GraphCase(defect=defect):
+            return defect is not None
+    return False
 
 
 class Rotation:
@@ -28,7 +40,7 @@ class Rotation:
 
     def next(self, case: Case) -> tuple[str, ...]:
         """Codes to judge this case by."""
-        if isinstance(case, Trace) and any(arrival.defect is not None for arrival in case.arrivals):
+        if is_malformed(case):
             return (*self._observing, *self._on_defects)
         if not self._relating:
             return self._observing

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from random import Random
+from typing import TYPE_CHECKING, Protocol, cast
 
-from hypothesis import strategies as st
-
-from fuzz.engines.model import Case
-from strategies import generate, mutate, repair, shrink, traces
-from strategies.space import Space, space_of
+from fuzz.engines.model import Case, CaseSpace
 from targets.codec import decode
-from targets.contract import Target
-from targets.trace import Trace
+from targets.contract import Target, TargetKind
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from strategies.graphs import GraphSpace
+    from strategies.http.space import HttpSpace
+    from strategies.space import Space
+    from targets.graph.case import GraphCase
+    from targets.http.case import HttpCase
+    from targets.trace import Trace
 
 MALFORMED_SHARE = 0.1
-"""Share of generated traces that carry one defect; mutation keeps it."""
+"""Share of generated traces and graph cases that carry one defect; mutation keeps it."""
+
+
+class CampaignSpace(CaseSpace, Protocol):
+    """What a campaign needs beside what engines need."""
+
+    @property
+    def kind(self) -> str:
+        """Kind of corpus entries that belong here."""
+
+    def adapt(self, case: Case) -> Case:
+        """A case of a corpus made for another target or version, fitted into this target's domain."""
+
+    def simplify(self, case: Case) -> Iterator[Case]:
+        """Simpler cases, the most aggressive first."""
 
 
 @dataclass(frozen=True)
@@ -27,35 +46,159 @@ class TraceSpace:
     space: Space
     kind: str = "trace"
 
-    def generate(self, generator: random.Random) -> Case:
+    def generate(self, generator: Random) -> Case:
         """A fresh trace, malformed now and then."""
-        return generate.generate_trace(generator, self.space, malformed=generator.random() < MALFORMED_SHARE)
+        from strategies.generate import generate_trace
 
-    def mutate(self, case: Case, generator: random.Random) -> Case:
+        return generate_trace(generator, self.space, malformed=generator.random() < MALFORMED_SHARE)
+
+    def mutate(self, case: Case, generator: Random) -> Case:
         """An edited trace."""
-        return mutate.mutate(cast("Trace", case), generator, self.space)
+        from strategies.mutate import mutate
 
-    def crossover(self, first: Case, second: Case, generator: random.Random) -> Case:
+        return mutate(cast("Trace", case), generator, self.space)
+
+    def crossover(self, first: Case, second: Case, generator: Random) -> Case:
         """A trace with requests of both."""
-        return mutate.crossover(cast("Trace", first), cast("Trace", second), generator, self.space)
+        from strategies.mutate import crossover
+
+        return crossover(cast("Trace", first), cast("Trace", second), generator, self.space)
 
     def decode(self, data: bytes) -> Case:
         """A trace from its JSON. Raises `DecodeError`."""
+        from targets.trace import Trace
+
         return decode(data, Trace)
 
     def adapt(self, case: Case) -> Case:
-        """A case of a corpus made for another target or version, fitted into this target's domain."""
-        return repair.adapt(cast("Trace", case), self.space)
+        """Fitted into the domain and the knobs."""
+        from strategies.repair import adapt
+
+        return adapt(cast("Trace", case), self.space)
 
     def simplify(self, case: Case) -> Iterator[Case]:
-        """Simpler traces, the most aggressive first."""
-        return shrink.simplify(cast("Trace", case), self.space)
+        """Simpler traces inside the domain."""
+        from strategies.shrink import simplify
 
-    def strategy(self) -> st.SearchStrategy[Case]:
+        return simplify(cast("Trace", case), self.space)
+
+    def strategy(self) -> SearchStrategy[Case]:
         """The same for Hypothesis: valid traces, malformed now and then."""
-        return st.one_of(*[traces.traces(self.space)] * 9, traces.malformed_traces(self.space))
+        from hypothesis import strategies as st
+
+        from strategies.traces import malformed_traces, traces
+
+        return st.one_of(*[traces(self.space)] * 9, malformed_traces(self.space))
 
 
-def space_for(target: Target, constants: tuple[int, ...] = ()) -> TraceSpace:
+@dataclass(frozen=True)
+class GraphCaseSpace:
+    """Graph configs with their inputs and scripted replies, for a graph runner."""
+
+    space: GraphSpace
+    kind: str = "graph"
+
+    def generate(self, generator: Random) -> Case:
+        """A fresh case, malformed now and then."""
+        from strategies.graphs import generate_graph_case
+
+        return generate_graph_case(generator, self.space, malformed=generator.random() < MALFORMED_SHARE)
+
+    def mutate(self, case: Case, generator: Random) -> Case:
+        """An edited case."""
+        from strategies.graphs import mutate_graph_case
+
+        return mutate_graph_case(cast("GraphCase", case), generator, self.space)
+
+    def crossover(self, first: Case, second: Case, generator: Random) -> Case:
+        """A case with parts of both."""
+        from strategies.graphs import crossover
+
+        return crossover(cast("GraphCase", first), cast("GraphCase", second), generator, self.space)
+
+    def decode(self, data: bytes) -> Case:
+        """A graph case from its JSON. Raises `DecodeError`."""
+        from targets.graph.case import GraphCase
+
+        return decode(data, GraphCase)
+
+    def adapt(self, case: Case) -> Case:
+        """As it is: a graph case says everything about itself."""
+        return case
+
+    def simplify(self, case: Case) -> Iterator[Case]:
+        """Simpler cases."""
+        from strategies.graphs import simplify
+
+        return simplify(cast("GraphCase", case))
+
+    def strategy(self) -> SearchStrategy[Case]:
+        """The same for Hypothesis."""
+        from hypothesis import strategies as st
+
+        from strategies.graphs import graph_cases, malformed_graph_cases
+
+        return st.one_of(*[graph_cases(self.space)] * 9, malformed_graph_cases(self.space))
+
+
+@dataclass(frozen=True)
+class HttpCaseSpace:
+    """Exchanges with a server in its dialect."""
+
+    space: HttpSpace
+    kind: str = "http"
+
+    def generate(self, generator: Random) -> Case:
+        """A fresh case: valid, malformed, or a client that leaves."""
+        from strategies.http.mutate import generate
+
+        return generate(generator, self.space)
+
+    def mutate(self, case: Case, generator: Random) -> Case:
+        """An edited case."""
+        from strategies.http.mutate import mutate
+
+        return mutate(cast("HttpCase", case), generator, self.space)
+
+    def crossover(self, first: Case, second: Case, generator: Random) -> Case:
+        """A case with exchanges of both."""
+        from strategies.http.mutate import crossover
+
+        return crossover(cast("HttpCase", first), cast("HttpCase", second), generator, self.space)
+
+    def decode(self, data: bytes) -> Case:
+        """An HTTP case from its JSON. Raises `DecodeError`."""
+        from targets.http.case import HttpCase
+
+        return decode(data, HttpCase)
+
+    def adapt(self, case: Case) -> Case:
+        """As it is: what is valid for a server is judged when the case is run."""
+        return case
+
+    def simplify(self, case: Case) -> Iterator[Case]:
+        """Simpler cases of the same intent."""
+        from strategies.http.shrink import simplify
+
+        return simplify(cast("HttpCase", case), self.space)
+
+    def strategy(self) -> SearchStrategy[Case]:
+        """The same for Hypothesis."""
+        from strategies.http.cases import http_cases
+
+        return http_cases(self.space)
+
+
+def space_for(target: Target, constants: tuple[int, ...] = ()) -> CampaignSpace:
     """The case space of a target; `constants` are integers mined from its source."""
+    if target.kind is TargetKind.GRAPH:
+        from strategies.graphs import graph_space_of
+
+        return GraphCaseSpace(graph_space_of(target))
+    if target.kind is TargetKind.HTTP:
+        from strategies.http.space import http_space_of
+
+        return HttpCaseSpace(http_space_of(target))
+    from strategies.space import space_of
+
     return TraceSpace(space_of(target, constants))

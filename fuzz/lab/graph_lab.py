@@ -52,6 +52,11 @@ class GraphLab:
         self._base = None
         return case
 
+    @property
+    def seen(self) -> GraphResult | None:
+        """The result of the case in hand, if a property has run it."""
+        return self._base
+
     def base(self, case: GraphCase) -> GraphResult:
         """The case, run as it is; once for each case in hand."""
         if self._case is not case:
