@@ -9,7 +9,7 @@ from fuzz.engines.model import Engine
 from targets.errors import unknown
 
 DEFAULT = "guided"
-"""What `auto` means: `inferfuzz bench engines` finds the most planted conditions with it in equal time."""
+"""What `auto` means: it meets all planted conditions of `inferfuzz bench engines` soonest."""
 
 ENGINES = ("guided", "atheris", "hypothesis")
 
