@@ -18,10 +18,13 @@ MAX_PAUSES = 3
 
 @graph_property("G3", "Resumed equals uninterrupted", sources=("GRAPH-04", "GRAPH-01"), needs=(ResumesGraphs,))
 def resumed_equals_uninterrupted(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
-    """Stopping after any step and resuming from the checkpoint gives the same nodes, writes and state."""
+    """Stopping after any step and resuming from the checkpoint gives the same nodes, writes and state.
+
+    A run with a time limit is left out: a pause is a turn of the scheduler, which may decide whether it is in time.
+    """
     base = lab.base(case)
     runner = lab.runner(case.knobs)
-    if not isinstance(runner, ResumesGraphs) or case.script.cancel_at is not None:
+    if not isinstance(runner, ResumesGraphs) or _clocked(case):
         return
     limited = base.failure is not None and base.failure.kind is FailureKind.STEP_LIMIT
     if limited and not lab.domain.limit_spans_resume:
@@ -51,7 +54,7 @@ def fork_isolation(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
     base = lab.base(case)
     pause = case.pause or Pause(after=1)
     runner = lab.runner(case.knobs)
-    if not isinstance(runner, ResumesGraphs) or not isinstance(runner, ForksGraphs):
+    if not isinstance(runner, ResumesGraphs) or not isinstance(runner, ForksGraphs) or _clocked(case):
         return
     if base.stats.steps <= pause.after or base.failure or not fork_point(case.config, base, pause.after):
         return
@@ -90,6 +93,10 @@ def fork_point(config: GraphConfig, base: GraphResult, step: int) -> bool:
     if len(ran) != 1 or types[ran[0]] in ("router", "gate"):
         return False
     return all(edge.condition is None for edge in config.edges if edge.source == ran[0])
+
+
+def _clocked(case: GraphCase) -> bool:
+    return case.script.cancel_at is not None or case.config.limits.timeout is not None
 
 
 def _differs(slug: str, when: str, base: GraphResult, other: GraphResult) -> Iterator[Violation]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from targets import registry
 from targets.graph.case import GraphCase
 from targets.graph.config import GraphConfig
 from targets.graph.contract import CancelsGraphs, ForksGraphs, GraphRejected, ResumesGraphs, RunsGraphs, RunsTogether
@@ -15,6 +16,7 @@ from targets.graph.result import FailureKind, GraphResult, Outcome, RunStatus
 from targets.graph.script import GraphInputs, NodeReplies, Reply, Script
 from targets.graph.validate import decode_config
 from targets.reference.graph import TARGET, GraphRunner
+from targets.reference.graph.model import executor_model
 
 STATE: dict[str, Any] = {
     "count": {"reducer": "sum"},
@@ -316,3 +318,21 @@ def test_no_knob_changes_a_result(knob: Any) -> None:
     config = graph({"a": tool("log"), "b": tool("log")}, "in>a", "in>b", "a>out", "b>out")
     results = [run(TARGET.open(None, **{knob.name: value}), config) for value in knob.values]
     assert len({repr(result.state) for result in results}) == 1
+
+
+def test_a_model_node_can_be_answered_by_the_reference_executor() -> None:
+    target = registry.find("reference-hash")
+    executor = target.open(target.load("cpu", "float32"))
+    runner = GraphRunner(model=executor_model(executor))
+    config = graph({"ask": model()}, "in>ask", "ask>out")
+    first = run(runner, config, message="hello")
+    assert (first.status, first.message) == (RunStatus.COMPLETED, run(runner, config, message="hello").message)
+    assert first.message != run(runner, config, message="hallo").message
+    runner.close()
+    executor.close()
+
+
+def test_an_executor_without_text_cannot_be_a_model() -> None:
+    mute: Any = object()
+    with pytest.raises(TypeError, match="tokenize"):
+        executor_model(mute)
