@@ -79,7 +79,7 @@ class Bench(Protocol):
 
 BENCHES: dict[TargetKind, str] = {
     TargetKind.EXECUTOR: "fuzz.lab.bench:ExecutorBench",
-    TargetKind.GRAPH: "fuzz.lab.graphs:GraphBench",
+    TargetKind.GRAPH: "fuzz.lab.graph_bench:GraphBench",
     TargetKind.HTTP: "fuzz.lab.servers:ServerBench",
 }
 """Kind of target to the class that is made from (target, device, dtype, measured)."""
