@@ -66,7 +66,9 @@ class ProgressView:
 def _panel(state: CampaignState) -> Group:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("target", "device", "engine", "cases", "cases/s", "arms", "corpus", "workers lost", ""):
-        table.add_column(title, justify="left" if title in ("target", "device", "engine", "") else "right")
+        table.add_column(
+            title, justify="left" if title in ("target", "device", "engine", "") else "right", no_wrap=True
+        )
     for job in state.jobs.values():
         table.add_row(*_row(job))
     left = max(0.0, state.plan.seconds - state.seconds)

@@ -33,7 +33,7 @@ def show_summary(summary: Summary, console: Console) -> None:
 def _show_units(summary: Summary, console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim", title=None)
     for title in ("target", "device", "engine", "cases", "cases/s", "arms", "corpus", "workers lost"):
-        table.add_column(title, justify="left" if title in ("target", "device", "engine") else "right")
+        table.add_column(title, justify="left" if title in ("target", "device", "engine") else "right", no_wrap=True)
     for unit in summary.units:
         speed = f"{unit.executions / unit.seconds:,.0f}" if unit.seconds else ""
         table.add_row(
