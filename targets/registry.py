@@ -43,7 +43,8 @@ _SERVER = "pip install 'inferfuzz[server]'"
 
 BUILT_IN = (
     Listing("reference", "small complete engine, random decoder", "targets.reference:DECODER", _TORCH),
-    Listing("reference-hash", "the same engine, hash model with margin 1", "targets.reference:HASH", _TORCH),
+    Listing("reference-hash", "the same engine, hash model with guaranteed margins", "targets.reference:HASH", _TORCH),
+    Listing("reference-ternary", "the same engine, ternary linear layers", "targets.reference:TERNARY", _TORCH),
     Listing(
         "transformers",
         "tiny Llama through generate with a KV cache",
@@ -71,6 +72,12 @@ BUILT_IN = (
             {"starlette": _SERVER, "uvicorn": _SERVER, "jsonschema": _SERVER, **_TORCH},
         )
         for dialect in ("openai", "anthropic", "ollama")
+    ),
+    Listing(
+        "transformers-serve",
+        "`transformers serve` on a tiny Llama",
+        "targets.http.recipes:transformers_serve",
+        {"transformers": "pip install 'transformers[serving]'", "fastapi": "pip install 'transformers[serving]'"},
     ),
     Listing("scripted", "canned outputs, latencies and faults; no model", "targets.scripted:TARGET", {}),
 )
