@@ -1,6 +1,7 @@
 """A plain loop of random cases on one server, without containment: for figures, and for faults in a copy of the code.
 
-`python -m fuzz.bench.servers.hunt TARGET SECONDS SEED` writes a line of JSON for every new kind of violation, then a summary.
+`python -m fuzz.bench.servers.hunt TARGET SECONDS SEED` writes a line of JSON for every new kind of
+violation, then a summary.
 """
 
 from __future__ import annotations
