@@ -40,14 +40,14 @@ def test_two_bugs_are_two_failures_and_the_search_goes_on_after_each() -> None:
             return Outcome(fate=Fate.HUNG), None
         return COMPLETED, PASSED
 
-    events = run(ToyHarness(judge), Plan(seed=1, executions=700))
+    events = run(ToyHarness(judge), Plan(seed=1, executions=1500))
     assert sorted(failed(events)) == [
         ((0, 0, 200, 0), Fate.HUNG),
         ((0, 50, 0, 0), Fate.COMPLETED),
         ((50, 0, 0, 0), Fate.CRASHED),
     ]
     assert isinstance(events[-1], Finished)
-    assert events[-1].progress.executions == 700
+    assert events[-1].progress.executions == 1500
 
 
 def test_a_failure_that_is_still_being_shrunk_at_the_end_is_told() -> None:
