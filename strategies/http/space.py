@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -11,8 +13,10 @@ from targets.contract import Target
 from targets.errors import UsageError
 from targets.http.api import HttpApi
 from targets.http.dialects import dialect_named
-from targets.http.dialects.model import Dialect, Endpoint, EndpointKind
+from targets.http.dialects.model import Dialect, Endpoint, EndpointKind, Json
 from targets.http.families import Family, family_named
+
+B = TypeVar("B")
 
 
 class Pool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,6 +83,17 @@ class HttpSpace(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def posting(self) -> tuple[Endpoint, ...]:
         """Those that take a body."""
         return tuple(endpoint for endpoint in self.endpoints if endpoint.method == "POST")
+
+    @cached_property
+    def _breaches(self) -> dict[str, tuple[Any, ...]]:
+        return {}
+
+    def breaches(self, endpoint: str, find: Callable[[Json], tuple[B, ...]]) -> tuple[B, ...]:
+        """What `find` makes of an endpoint's schema; worked out once."""
+        if endpoint not in self._breaches:
+            found = self.dialect.endpoint(endpoint)
+            self._breaches[endpoint] = find(found.request(self.api.limits)) if found else ()
+        return self._breaches[endpoint]
 
 
 def http_space_of(target: Target) -> HttpSpace:

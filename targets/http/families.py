@@ -19,6 +19,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Signatures of violations (`H4/envelope`) that the family documents as its way."""
     unsupported: tuple[str, ...] = ()
     """Optional fields of a body that the family refuses; they are not part of valid requests."""
+    endpoints: tuple[str, ...] = ()
+    """Names of the dialect's endpoints that the family has; empty is all."""
     accounting: str = ""
     """Path of the resources, in the form of the reference front end; empty if there is none."""
     sources: tuple[str, ...] = ()
@@ -60,8 +62,23 @@ FAMILIES = {
         ),
         Family(
             name="transformers",
-            lenient=("model-unknown", "json-lone-surrogate", "http-broken"),
+            lenient=(
+                *("model-unknown", "json-lone-surrogate", "http-broken"),
+                *("n-*", "echo-*", "logprobs-*", "top_logprobs-*", "presence_penalty-*", "stream_options*", "user-*"),
+                "stream-inconsistent",
+            ),
             excused=("H4/envelope",),
+            unsupported=(
+                "n",
+                "echo",
+                "logprobs",
+                "top_logprobs",
+                "presence_penalty",
+                "stream_options",
+                "user",
+                "logit_bias",
+            ),
+            endpoints=("completions", "chat", "models"),
             sources=("http_apis.md section 4: FastAPI's own envelope, 422 for bad JSON and unknown keys",),
         ),
         Family(

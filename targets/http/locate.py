@@ -61,23 +61,32 @@ def http_target(
         dialect=dialect_named(dialect).name,
         family=family_named(family).name,
         limits=limits or ApiLimits(model=model_name(client, dialect)),
+        endpoints=family_named(family).endpoints,
         headers=tuple(name for name, _ in client.headers),
     )
     return _target(f"{dialect}+{address.url}", f"server at {address.url}", api, lambda: Server(client, api))
 
 
 def command_target(
-    command: ServerCommand, dialect: str, *, family: str = "strict", limits: ApiLimits | None = None
+    command: ServerCommand,
+    dialect: str,
+    *,
+    family: str = "strict",
+    limits: ApiLimits | None = None,
+    name: str = "",
 ) -> Target:
     """A server that is started when the target is loaded, and restarted when a request kills it."""
     known = limits or ApiLimits()
-    api = HttpApi(dialect=dialect_named(dialect).name, family=family_named(family).name, limits=known)
+    rules = family_named(family)
+    api = HttpApi(dialect=dialect_named(dialect).name, family=rules.name, limits=known, endpoints=rules.endpoints)
 
     def open_server() -> Server:
         process = start(command)
         return Server(Client(process.address, deadline=DEADLINE), api, process.stop, process)
 
-    return _target(f"{dialect}+cmd", f"server started by {redact(command.command)}", api, open_server)
+    return _target(
+        name or f"{dialect}+cmd:{command.command}", f"server started by {redact(command.command)}", api, open_server
+    )
 
 
 def reference_target(dialect: str) -> Target:

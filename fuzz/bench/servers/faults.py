@@ -1,4 +1,4 @@
-"""Hand-made faults of the reference front end: one changed line each, and the properties that must name it."""
+"""Hand-made faults of the reference front end: one changed place each, and the properties that must name it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ FAULTS: tuple[Fault, ...] = (
         "openai",
         "engine.py",
         "for event in events:",
-        "for event in (msgspec.structs.replace(e, text=events[i - 1].text) for i, e in enumerate(events)):",
+        "swap = __import__('msgspec').structs.replace\n        "
+        "for event in [swap(event, text=events[place - 1].text) for place, event in enumerate(events)]:",
         ("H11",),
     ),
     Fault(
@@ -179,8 +180,8 @@ FAULTS: tuple[Fault, ...] = (
         "worn-out-by-refusals",
         "ollama",
         "bodies.py",
-        'raise invalid("the body is nested too deeply") from None',
-        'globals().update(BODY_LIMIT=1); raise invalid("the body is nested too deeply") from None',
+        'raise invalid(f"the body is not JSON in UTF-8: {reason}") from None',
+        'globals().update(BODY_LIMIT=1); raise invalid(f"the body is not JSON in UTF-8: {reason}") from None',
         ("H3",),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from strategies.http.breaking.constraints import break_constraint
 from strategies.http.breaking.encoding import break_encoding, break_text
 from strategies.http.breaking.fields import break_field
 from strategies.http.breaking.framing import break_framing, break_raw
@@ -17,8 +18,10 @@ from targets.http.case import Exchange
 Edit = Callable[[Source, HttpSpace, Exchange], Exchange]
 
 EDITS: tuple[Edit, ...] = (
-    *[break_field] * 8,
+    *[break_constraint] * 10,
+    *[break_field] * 5,
     *[break_in_pairs] * 3,
+    break_text,
     break_text,
     break_encoding,
     break_framing,

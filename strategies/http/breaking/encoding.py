@@ -98,7 +98,7 @@ def _nested(source: Source, space: HttpSpace, exchange: Exchange) -> Exchange:
     body = json_of(exchange.message)
     if body is None:
         return exchange
-    name = source.choice((*body, "surprise"))
+    name = "surprise" if source.boolean() else source.choice(tuple(body) or ("surprise",))
     opening, closing = source.choice((("[", "]"), ('{"a":', "}")))
     body.pop(name, None)
     start = json.dumps(body)[:-1] + (", " if body else "") + json.dumps(name) + ": "
@@ -128,6 +128,6 @@ _DAMAGES: tuple[Callable[[Source, HttpSpace, Exchange], Exchange], ...] = (
     _trailing,
     _single_quotes,
     _duplicate,
-    _nested,
+    *[_nested] * 3,
     _surprise,
 )
