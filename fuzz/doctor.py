@@ -179,7 +179,7 @@ def _of_targets() -> list[Package]:
     for listing in listings():
         for module, install in listing.requires.items():
             users.setdefault(module, []).append(listing.name)
-            commands[module] = install
+            commands.setdefault(module, install)
     return [
         Package(
             name=module,
