@@ -70,6 +70,11 @@ def neutral(params: SamplingParams, position: int) -> bool:
     )
 
 
+def is_filtered(params: SamplingParams) -> bool:
+    """Whether draws leave out tokens."""
+    return params.top_k > 0 or params.top_p < 1 or params.min_p > 0
+
+
 def support(row: Row, params: SamplingParams, eps: float) -> tuple[Mask, Mask]:
     """Tokens certainly and possibly in the support of a draw from processed logits `[vocab]` known to within `eps`.
 

@@ -12,17 +12,20 @@ import numpy as np
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer
 from fuzz.lab.relation import relate
-from fuzz.lab.sampling import probabilities
+from fuzz.lab.sampling import is_filtered, probabilities
 from fuzz.lab.tolerance import BATCH
 from fuzz.properties.model import Violation
 from fuzz.properties.registry import register
 from targets.contract import Request, SamplingParams, ScoresTokens
 from targets.domain import breaches
-from targets.trace import Trace
+from targets.trace import Arrival, Trace
 
 NEVER = "\u2400 never generated \u2400"
 """A stop string that no model stumbles upon."""
 ANOTHER_SEED = 104_729
+DRAWN_TOKENS = 12
+COLD, HOT = 0.05, 2.0
+"""Temperatures of the neighbours of a filtered request."""
 COLLISION = 1e-9
 """Samples that agree although that is less likely than this are no coincidence."""
 STRONGEST = 50.0
@@ -71,8 +74,8 @@ def option_neutrality(lab: Lab, case: Trace) -> Iterator[Violation]:
     """Options at values that mean nothing change nothing.
 
     Every request of the case gets, where it does not use the option and the target supports it: top_k = vocabulary,
-    a bias of 0 for one token, a stop string that never occurs, log-probabilities and prompt log-probabilities that
-    nobody asked for, and (if greedy) another seed.
+    a bias of 0 for one token, a stop string that begins like the end of its answer and never occurs, log-probabilities
+    and prompt log-probabilities that nobody asked for, and (if greedy) another seed.
     """
     yield from _unchanged(lab, case, "P21", lambda request: _neutral(lab, request))
 
@@ -84,10 +87,11 @@ def option_neutrality(lab: Lab, case: Trace) -> Iterator[Violation]:
     fields=("temperature",),
 )
 def sampler_metamorphics(lab: Lab, case: Trace) -> Iterator[Violation]:
-    """Limits of the sampler: top_k = 1 and a tiny top_p are greedy; a constant bias changes nothing.
+    """Limits of the sampler: top_k = 1 and a tiny top_p are greedy; a constant bias changes nothing; rows are apart.
 
     The sampled requests of the case are made greedy by temperature 0, and by each of these in place of it. Adding the
-    same bias to every token is tried where the domain allows so many biases and no repetition penalty is in use.
+    same bias to every token is tried where the domain allows so many biases and no repetition penalty is in use. The
+    first request that uses a filter draws the same in one step with a much colder and a much hotter copy of itself.
     """
     sampled = [a.request for a in lab.base.valid() if a.request.sampling.temperature > 0]
     if sampled:
@@ -96,6 +100,7 @@ def sampler_metamorphics(lab: Lab, case: Trace) -> Iterator[Violation]:
             if set(change) <= set(lab.domain.supported):
                 limited = lab.record(_rewritten(lab, case, partial(_greedy, change=change)))
                 yield from relate(lab, "P27", greedy, limited, BATCH)
+        yield from _rows_apart(lab, case, sampled)
     if lab.limits.vocab_size <= lab.domain.max_logit_bias and "logit_bias" in lab.domain.supported:
         yield from _unchanged(lab, case, "P27", lambda request: _shifted(lab, request))
 
@@ -145,13 +150,20 @@ def _neutral(lab: Lab, request: Request) -> dict[str, Any]:
     options: dict[str, Any] = {
         "top_k": sampling.top_k or limits.vocab_size,
         "logit_bias": sampling.logit_bias or {limits.vocab_size - 1: 0.0},
-        "stop": sampling.stop or (NEVER,),
+        "stop": sampling.stop or (_end_of_text(lab, request) + NEVER,),
         "logprobs": None if sampling.logprobs is not None else min(1, limits.max_logprobs),
         "prompt_logprobs": None if sampling.prompt_logprobs is not None else 0,
     }
     if sampling.temperature == 0:
         options["seed"] = (sampling.seed or 0) + 1 if (sampling.seed or 0) < 2**31 else 0
     return {name: value for name, value in options.items() if name in lab.domain.supported}
+
+
+def _end_of_text(lab: Lab, request: Request) -> str:
+    """The last character of the request's answer, which a stop string that begins with it holds back for a while."""
+    answer = lab.base.answers.get(request.id)
+    text = answer.samples[0].text if answer is not None and answer.samples else ""
+    return text[-1:].replace("\ufffd", "")
 
 
 def _greedy(request: Request, change: dict[str, Any]) -> dict[str, Any]:
@@ -168,6 +180,22 @@ def _shifted(lab: Lab, request: Request) -> dict[str, Any]:
     if sampling.logit_bias or sampling.repetition_penalty != 1.0:
         return {}
     return {"logit_bias": dict.fromkeys(range(lab.limits.vocab_size), 1.0)}
+
+
+def _rows_apart(lab: Lab, case: Trace, sampled: list[Request]) -> Iterator[Violation]:
+    filtered = [one for one in sampled if one.sampling.seed is not None and is_filtered(one.sampling)]
+    if not filtered:
+        return
+    room = lab.limits.context_length - len(filtered[0].prompt)
+    longer = max(filtered[0].sampling.max_tokens, min(DRAWN_TOKENS, room))
+    request = _with(filtered[0], n=1, max_tokens=longer)
+    copies = [
+        msgspec.structs.replace(_with(request, temperature=warmth, seed=1), id=f"{request.id}-at-{warmth:g}")
+        for warmth in (COLD, HOT)
+    ]
+    fine = [copy for copy in copies if not breaches(copy, lab.domain, lab.limits)]
+    together = lab.record(Trace(arrivals=tuple(Arrival(request=one) for one in (request, *fine)), knobs=case.knobs))
+    yield from relate(lab, "P27", lab.alone(request), together, BATCH, pairs=[(request.id, request.id)])
 
 
 def _alike(lab: Lab, answer: Answer) -> Iterator[Violation]:

@@ -9,20 +9,16 @@ import numpy as np
 
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Sample
-from fuzz.lab.sampling import Row, probabilities, processed, support
+from fuzz.lab.sampling import Row, is_filtered, probabilities, processed, support
 from fuzz.lab.tolerance import RECOMPUTE
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.registry import register
 from targets.contract import FinishReason, Request, ScoresTokens
 from targets.trace import Arrival, Trace
 
-DRAWS = 512
+DRAWS = 192
 """Draws of the distribution test; one token each."""
-MOST_REQUESTS = 2
-"""The test is expensive, and what else is in the case does not matter to it."""
 ALPHA = 1e-6
-EXPECTED = 5.0
-"""Tokens expected less often than this are counted together."""
 
 
 @register(
@@ -55,14 +51,19 @@ def sampler_support(lab: Lab, _case: Trace) -> Iterator[Violation]:
     fields=("seed", "temperature"),
 )
 def sampler_distribution(lab: Lab, case: Trace) -> Iterator[Violation]:
-    """First tokens drawn under 512 seeds follow the float64 sampler's distribution (chi-square, alpha 1e-6).
+    """First tokens drawn under 192 seeds follow the float64 sampler's distribution.
 
-    Tested are the first sampled request's prompt and parameters, in cases of at most two requests. Tokens that are
-    expected less than five times are counted together.
+    Tested are prompt and parameters of the case's first sampled request with a filter (top-k, top-p, min-p), or of its
+    only request. Each token's count, and that of the k most probable ones for each k, gets an exact binomial test;
+    alpha is 1e-6 over all of them.
     """
-    answer = next((one for one in lab.base.valid() if one.request.sampling.temperature > 0), None)
-    if len(case.arrivals) > MOST_REQUESTS or answer is None:
+    sampled = [answer for answer in lab.base.valid() if answer.request.sampling.temperature > 0]
+    filtered = [answer for answer in sampled if is_filtered(answer.request.sampling)]
+    # The test is expensive, so a request without filters is tested only where it is the whole case.
+    chosen = filtered or (sampled if len(case.arrivals) == 1 else [])
+    if not chosen:
         return
+    answer = chosen[0]
     expected = _expected(lab, answer.request)
     if expected is None:
         return
@@ -133,17 +134,17 @@ def _draws(lab: Lab, request: Request) -> Trace:
 
 
 def _chance(tokens: list[int], expected: Row) -> float:
-    """Probability of counts at least as far from the expected distribution `[vocab]`."""
-    from scipy.stats import chi2
+    """Smallest exact binomial probability of a count this extreme, times the number of counts looked at.
 
-    counts = np.bincount(tokens, minlength=expected.size)
-    wanted = expected * len(tokens)
-    common = wanted >= EXPECTED
-    observed, predicted = counts[common].astype(np.float64), wanted[common]
-    rest = float(wanted[~common].sum())
-    if rest >= EXPECTED:
-        observed, predicted = np.append(observed, counts[~common].sum()), np.append(predicted, rest)
-    if observed.size < 2:
-        return 1.0
-    statistic = float(((observed - predicted) ** 2 / predicted).sum())
-    return float(chi2.sf(statistic, observed.size - 1))
+    Counted are each token of the distribution `[vocab]`, and the k most probable ones together for each k. The bound
+    is conservative whatever the distribution, unlike a chi-square statistic with small expected counts.
+    """
+    from scipy.stats import binom
+
+    order = np.argsort(-expected, kind="stable")
+    shares = expected[order]
+    counts = np.bincount(tokens, minlength=expected.size)[order]
+    chances = np.clip(np.concatenate([shares, np.cumsum(shares)]), 0.0, 1.0)
+    seen = np.concatenate([counts, np.cumsum(counts)])
+    fewer, more = binom.cdf(seen, len(tokens), chances), binom.sf(seen - 1, len(tokens), chances)
+    return float(min(1.0, 2 * seen.size * np.minimum(fewer, more).min()))

@@ -304,6 +304,36 @@ def test_p26_sees_draws_that_are_not_uniform(
     assert signatures(trace, "P26") == {"P26/distribution"}
 
 
+def test_p26_sees_a_nucleus_without_its_crossing_token(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    monkeypatch.setattr(sampler, "within_top_p", lambda mass, top_p: (mass.cumsum(axis=-1) < top_p) | (top_p >= 1))
+
+    trace = make_trace(make_request(temperature=2.0, seed=1, top_p=0.9, logit_bias={10: 60.0, 11: 60.0}))
+
+    assert signatures(trace, "P26") == {"P26/distribution"}
+
+
+def test_p27_sees_a_threshold_taken_over_the_whole_batch(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    monkeypatch.setattr(sampler, "within_min_p", lambda mass, min_p: mass >= min_p * mass.max())
+
+    trace = make_trace(make_request(temperature=2.0, seed=1, min_p=0.2))
+
+    assert "P27/tokens-differ" in signatures(trace, "P27")
+
+
+def test_p21_sees_text_that_stays_held_back_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    monkeypatch.setattr(StopScanner, "flush", lambda _self: "")
+
+    trace = make_trace(make_request(logit_bias={BYTES + ord("a"): 100.0}))
+
+    assert signatures(trace, "P21") == {"P21/text-differs"}
+
+
 def test_p27_sees_that_top_k_keeps_one_too_many(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
