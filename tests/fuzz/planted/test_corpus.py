@@ -1,0 +1,71 @@
+"""Every planted bug of the corpus fits the source, and its witness shows that it is no equivalent change."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from fuzz.lab.bench import ExecutorBench
+from fuzz.planted.fresh import planted_target
+from fuzz.planted.load import load_bugs, shipped_files
+from fuzz.planted.model import Bug, Group
+from fuzz.planted.outcome import edit_of, outcomes
+from fuzz.properties.registry import applicable, capability_names, find
+
+BUGS = load_bugs(shipped_files())
+
+UNSEEN = {
+    "cache-window-off-by-one": "every path has the same wrong window; only another implementation tells",
+    "device-ties-unordered": "no property looks at the order of equal alternatives",
+    "life-preempted-goes-to-the-end": "the bound of P2 leaves room for being overtaken",
+    "sample-tie-goes-to-the-highest": "a tie is excused wherever tokens are compared",
+}
+"""Bugs whose witness no property objects to, and why."""
+
+planted = pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.id)
+
+
+def test_there_are_at_least_sixty_bugs_from_every_group() -> None:
+    groups = Counter(bug.group for bug in BUGS)
+
+    assert len(BUGS) >= 60
+    assert set(groups) == set(Group)
+
+
+def test_every_bug_stems_from_real_ones_and_names_known_properties() -> None:
+    for bug in BUGS:
+        assert bug.derived and all(re.fullmatch(r"[A-Z]+-\d\d", name) for name in bug.derived), bug.id
+        assert bug.properties and all(find(code) for code in bug.properties), bug.id
+
+
+def test_the_text_of_every_bug_occurs_exactly_once() -> None:
+    for bug in BUGS:
+        spec = importlib.util.find_spec(bug.module)
+        assert spec is not None and spec.origin is not None, bug.id
+        edit_of(bug).apply(Path(spec.origin).read_text())
+
+
+@planted
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_witness_has_another_outcome_with_the_bug(bug: Bug) -> None:
+    without, with_bug = outcomes(bug, bug.witness)
+
+    assert without != with_bug
+
+
+@pytest.mark.slow
+@planted
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_named_property_objects_to_the_witness(bug: Bug) -> None:
+    if bug.trace is None:
+        pytest.skip("graph properties are tested with faults of their own")
+    with planted_target(bug.target, edit_of(bug)) as target:
+        bench = ExecutorBench(target, "cpu", "float32", {})
+        known = applicable(target, capability_names(bench.probe, target.kind)).applicable
+        seen = {violation.code for violation in bench.judge(bug.trace, known).violations}
+
+    assert bool(seen & set(bug.properties)) is (bug.id not in UNSEEN), (seen, UNSEEN.get(bug.id))
