@@ -100,9 +100,11 @@ def _interrupt(*_: object) -> None:
 
 
 def test_close_ends_every_process() -> None:
+    # Other tests of this process may have left children of their own, such as a resource tracker.
+    strangers = set(psutil.Process().children(recursive=True))
     with Supervisor("contained_entries:make") as supervisor:
         supervisor.call(b"echo")
-        family = psutil.Process().children(recursive=True)
+        family = [child for child in psutil.Process().children(recursive=True) if child not in strangers]
         assert len(family) >= 2
     assert _alive_after(family, 5) == []
 

