@@ -11,7 +11,7 @@ from fuzz.properties.graphs.compare import all_nodes, course_difference, differe
 from fuzz.properties.graphs.registration import graph_property
 from fuzz.properties.model import Violation
 from targets.graph.case import GraphCase
-from targets.graph.config import FanOutConfig, GraphConfig, Node, TimeoutConfig, body_of
+from targets.graph.config import FanOutConfig, GraphConfig, Node, ReasoningConfig, TimeoutConfig, body_of
 from targets.graph.contract import CancelsGraphs
 from targets.graph.result import GraphResult, RunStatus
 from targets.graph.script import NodeReplies, Script
@@ -101,10 +101,23 @@ def _overruns(case: GraphCase, base: GraphResult) -> Iterator[Violation]:
 
 
 def _busy(case: GraphCase) -> float:
-    """Seconds that all nodes together may compute in one turn of each."""
+    """Seconds that all nodes together may compute in one visit of each: its attempts and thoughts follow closely."""
+    turns = dict(_turns(case.config, ()))
     fans = [node.config for node in all_nodes(case.config) if isinstance(node.config, FanOutConfig)]
     items = max((fan.max_items for fan in fans), default=1)
-    return items * sum(max((reply.busy for reply in entry.replies), default=0.0) for entry in case.script.nodes)
+    return items * sum(
+        turns.get(entry.node, 0) * max((reply.busy for reply in entry.replies), default=0.0)
+        for entry in case.script.nodes
+    )
+
+
+def _turns(config: GraphConfig, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+    """How often each node may ask its model or tool in one visit."""
+    for node in config.nodes:
+        thoughts = node.config.max_thoughts if isinstance(node.config, ReasoningConfig) else 1
+        yield (*path, node.id), thoughts * (node.retries + 1)
+        if body := body_of(node):
+            yield from _turns(body, (*path, node.id))
 
 
 def _allowances(config: GraphConfig, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
