@@ -25,14 +25,15 @@ class ServerBench:
 
     def __init__(self, target: Target, device: str, dtype: str, measured: dict[str, float]) -> None:
         del measured
-        self._server: Server = target.open(target.load(device, dtype))
-        self._lab = HttpLab(self._server)
-        self.probe: object = self._server
+        self.server: Server = target.open(target.load(device, dtype))
+        """The server in hand."""
+        self._lab = HttpLab(self.server)
+        self.probe: object = self.server
 
     def judge(self, case: HttpCase, chosen: Sequence[Property]) -> Verdict:
         """Judge one case; a server of ours that it killed is restarted afterwards."""
         verdict = judge(self._lab, case, chosen)
-        process = self._server.process
+        process = self.server.process
         if process is not None and not process.is_alive:
             return self._after_death(verdict)
         return verdict
@@ -43,16 +44,16 @@ class ServerBench:
 
     def close(self) -> None:
         """End the server if it is ours."""
-        self._server.close()
+        self.server.close()
 
     def _after_death(self, verdict: Verdict) -> Verdict:
         """Restart, then replay the last cases one by one, the latest first, until one kills the server again."""
         suspects = tuple(reversed(self._lab.recent))
         for suspect in suspects:
             self._restart()
-            perform(self._server.client, suspect)
+            perform(self.server.client, suspect)
             time.sleep(0.1)
-            process = self._server.process
+            process = self.server.process
             if process is not None and not process.is_alive:
                 self._restart()
                 return msgspec.structs.replace(verdict, literal=encode(suspect))
@@ -60,11 +61,11 @@ class ServerBench:
         return verdict
 
     def _restart(self) -> None:
-        process = self._server.process
+        process = self.server.process
         assert process is not None
         fresh = process.restart()
-        self._server = replace(self._server, process=fresh, stop=fresh.stop)
-        self._lab.server = self._server
+        self.server = replace(self.server, process=fresh, stop=fresh.stop)
+        self._lab.server = self.server
 
 
 def judge(lab: HttpLab, case: HttpCase, chosen: Sequence[Property]) -> Verdict:

@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -24,6 +24,13 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """`SO_LINGER` with zero seconds: close sends a reset, as a client that died does."""
 
 
+@dataclass
+class Traffic:
+    """What went through a client."""
+
+    requests: int = 0
+
+
 @dataclass(frozen=True)
 class Client:
     """Where exchanges go and how much they may take."""
@@ -35,6 +42,7 @@ class Client:
     """Seconds an exchange may take."""
     body_limit: int = 16 * 2**20
     """Bytes of a response that are read."""
+    traffic: Traffic = field(default_factory=Traffic, compare=False)
 
 
 def perform(client: Client, case: HttpCase) -> tuple[Reply, ...]:
@@ -108,6 +116,7 @@ class _Connection:
 def _exchange(client: Client, exchange: Exchange, kept: _Connection | None) -> tuple[Reply, _Connection | None]:
     started = time.monotonic()
     until = started + client.deadline
+    client.traffic.requests += 1
     connection = kept
     if connection is None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -67,14 +66,13 @@ def transformers_serve() -> Target:
 def _model_folder() -> Path:
     from targets.hugging_face.model_folder import cache_root, ensure_folder
     from targets.hugging_face.tiny_llama import Recipe as Model
-    from targets.hugging_face.tiny_llama import build, folder_name
+    from targets.hugging_face.tiny_llama import folder_name, save
     from targets.hugging_face.tokenizer import build_tokenizer
 
     def write(draft: Path) -> None:
-        with contextlib.redirect_stderr(None):
-            build(Model()).save_pretrained(draft)
-            tokenizer = build_tokenizer()
-            tokenizer.chat_template = CHAT_TEMPLATE
-            tokenizer.save_pretrained(draft)
+        save(Model(), draft)
+        tokenizer = build_tokenizer()
+        tokenizer.chat_template = CHAT_TEMPLATE
+        tokenizer.save_pretrained(draft)
 
     return ensure_folder(cache_root(), f"{folder_name(Model())}-chat", write)

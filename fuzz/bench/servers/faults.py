@@ -174,7 +174,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault("accepts-any-model", "ollama", "front_end.py", "if name != self.model:", "if not name:", ("H4",)),
     Fault(
-        "breaks-down-on-depth", "ollama", "bodies.py", "except RecursionError:", "except ZeroDivisionError:", ("H4",)
+        "breaks-down-on-depth", "openai", "bodies.py", "except RecursionError:", "except ZeroDivisionError:", ("H4",)
     ),
     Fault(
         "worn-out-by-refusals",

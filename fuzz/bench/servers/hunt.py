@@ -43,6 +43,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, tag="summary"):
     """Property code to the number of cases it judged."""
     failing: int
     """Cases with a violation."""
+    requests: int
+    """Requests sent, those of properties and health checks included."""
+    kinds: int
+    """Different signatures of violations."""
 
 
 def hunt(target: Target, seconds: float, seed: int) -> Iterator[Found | Summary]:
@@ -72,6 +76,8 @@ def hunt(target: Target, seconds: float, seed: int) -> Iterator[Found | Summary]
         seconds=time.monotonic() - started,
         checked=dict(checked),
         failing=failing,
+        requests=bench.server.client.traffic.requests,
+        kinds=len(known),
     )
 
 

@@ -26,7 +26,7 @@ from targets.http.wire import bytes_of, json_message
 LIMITS = ApiLimits(model="m", vocab_size=280, context_length=256, bytes_per_token=6)
 SPACES = {name: HttpSpace(api=HttpApi(dialect=name, limits=LIMITS), huge_share=0.0) for name in DIALECTS}
 quick = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
@@ -81,7 +81,7 @@ def test_equal_seeds_give_equal_cases(space: HttpSpace) -> None:
 def test_mutation_and_crossover_keep_every_proof(space: HttpSpace) -> None:
     generator = random.Random(11)
     case = other = generate(generator, space)
-    for _ in range(150):
+    for _ in range(60):
         case = mutate(case, generator, space)
         case = crossover(case, other, generator, space) if generator.random() < 0.3 else case
         other = generate(generator, space) if generator.random() < 0.2 else other
@@ -91,7 +91,7 @@ def test_mutation_and_crossover_keep_every_proof(space: HttpSpace) -> None:
 
 def test_every_simpler_case_is_smaller_and_means_the_same(space: HttpSpace) -> None:
     generator = random.Random(13)
-    for _ in range(30):
+    for _ in range(8):
         case = generate(generator, space)
         for simpler in simplify(case, space):
             assert size(simpler) < size(case)
