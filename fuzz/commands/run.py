@@ -74,9 +74,10 @@ def command(
 
         click.echo(msgspec.json.format(msgspec.json.encode(summary), indent=1))
     else:
+        from fuzz.reports.console import results_console
         from fuzz.reports.terminal import show_summary
 
-        show_summary(summary, Console())
+        show_summary(summary, results_console())
     return summary.exit_code
 
 

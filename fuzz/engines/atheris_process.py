@@ -142,7 +142,8 @@ def _fuzz(set_up: SetUp, mutators: Mutators, runner: Runner) -> None:
         "seed": set_up.seed % (2**32 - 1) + 1,
         "max_len": LARGEST,
         "len_control": 0,
-        "timeout": 0,
+        # Deadlines are kept by the parent, and it may shrink a finding while this process waits. 0 would mean 1 s.
+        "timeout": 1_000_000,
         "rss_limit_mb": 0,
         "detect_leaks": 0,
         "verbosity": 0,

@@ -8,11 +8,12 @@ from rich.text import Text
 
 from fuzz.findings.replay import Recipe, Replay
 from fuzz.properties.model import Evidence
+from fuzz.reports.console import results_console
 
 
 def show_replay(result: Replay, recipe: Recipe, versions: dict[str, str]) -> None:
     """Print to standard output."""
-    console = Console()
+    console = results_console()
     console.print(Text(msgspec.json.format(bytes(result.case), indent=1).decode()), soft_wrap=True)
     for violation in result.violations:
         console.print(Text.assemble((violation.signature, "bold red"), f"  {violation.message}"), soft_wrap=True)
