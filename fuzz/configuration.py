@@ -11,6 +11,26 @@ from targets.codec import DecodeError, convert
 from targets.errors import UsageError
 
 
+class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """Modules that matter equally, and how well they must be covered (`fuzz.gaps.tiers` has the defaults)."""
+
+    paths: tuple[str, ...] = ()
+    """Patterns of paths, relative to the project or to where the package is imported from."""
+    lines: float | None = None
+    """Percent of the lines."""
+    branches: float | None = None
+    """Percent of the branches; the same as `lines` if left out."""
+
+
+class Gaps(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """Settings of `inferfuzz gaps`."""
+
+    baseline: str = "corpus/gaps"
+    """Folder of the accepted baselines, one file a target; meant to be committed."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of paths that are not measured."""
+
+
 class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """What `[tool.inferfuzz]` may say; the command line overrides it."""
 
@@ -30,6 +50,9 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Where promoted findings go, for pytest to collect."""
     deadline: float = 10.0
     """Seconds a call may take."""
+    tiers: dict[str, Tier] = {}
+    """Coverage tiers by name; the first one with a matching pattern takes a file, `core` takes the rest."""
+    gaps: Gaps = Gaps()
     memory: int = 4096
     """Megabytes a worker may grow beyond its size after import; 0 is unlimited."""
 
@@ -39,14 +62,25 @@ def load(start: Path | None = None) -> Configuration:
 
     Raises `UsageError` naming the file and the wrong field.
     """
+    found = _find(start)
+    return _decode(found[1], found[0]) if found else Configuration()
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The folder of the `pyproject.toml` that `load` reads; the folder itself if there is none."""
+    found = _find(start)
+    return found[0].parent if found else (start or Path.cwd()).resolve()
+
+
+def _find(start: Path | None) -> tuple[Path, object] | None:
     folder = (start or Path.cwd()).resolve()
     for parent in (folder, *folder.parents):
         path = parent / "pyproject.toml"
         if path.is_file():
             section = _section(path)
             if section is not None:
-                return _decode(section, path)
-    return Configuration()
+                return path, section
+    return None
 
 
 def _section(path: Path) -> object | None:

@@ -1,0 +1,1 @@
+"""Gaps: what the corpus and the regressions do not exercise, and what nobody would notice."""

@@ -1,0 +1,81 @@
+"""The accepted state of the gaps: read, compared with, replaced as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from fuzz.corpus.atomic import write_atomically
+from fuzz.gaps.model import FORMAT, Changes, Gap, GapsReport
+from targets.codec import DecodeError, decode
+from targets.errors import UsageError
+
+
+class _Header(msgspec.Struct):
+    format: int = 0
+
+
+def baseline_path(folder: Path, target: str) -> Path:
+    """Where the baseline of a target is kept."""
+    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in target)
+    return folder / f"{name}.json"
+
+
+def read(path: Path) -> GapsReport | None:
+    """The baseline, or None if none was accepted. Raises `UsageError` for one that is damaged or of a newer version."""
+    try:
+        data = path.read_bytes()
+        header = decode(data, _Header)
+        if header.format == FORMAT:
+            return decode(data, GapsReport)
+    except FileNotFoundError:
+        return None
+    except (OSError, DecodeError) as error:
+        raise UsageError(f"The baseline {path} cannot be read: {error}. Accept a new one with --accept.") from error
+    raise UsageError(
+        f"The baseline {path} has format {header.format}, this version reads {FORMAT}. Accept a new one with --accept."
+    )
+
+
+def accept(path: Path, report: GapsReport) -> None:
+    """Make a report the baseline; the old one stays if this fails half-way. Raises `UsageError`."""
+    if not report.complete:
+        raise UsageError("The replay is incomplete, so its result is not accepted as a baseline.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = msgspec.structs.replace(report, changes=None)
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
+    except OSError as error:
+        raise UsageError(f"The baseline {path} cannot be written: {error.strerror or error}.") from error
+
+
+def compare(before: Sequence[Gap], after: Sequence[Gap]) -> Changes:
+    """What opened, closed and moved. A gap is the same if path, function, first line's text and kind are; it has
+    moved if its line, its function or its path changed and nothing else.
+    """
+    moved: list[tuple[Gap, Gap]] = []
+    closed, opened = list(before), list(after)
+    for same in (_whole_identity, _identity, _text):
+        for old in list(closed):
+            new = next((gap for gap in opened if same(gap) == same(old)), None)
+            if new is None:
+                continue
+            closed.remove(old)
+            opened.remove(new)
+            if same is not _whole_identity:
+                moved.append((old, new))
+    return Changes(opened=tuple(opened), closed=tuple(closed), moved=tuple(moved))
+
+
+def _whole_identity(gap: Gap) -> tuple[object, ...]:
+    return (*_identity(gap), gap.line)
+
+
+def _identity(gap: Gap) -> tuple[object, ...]:
+    return (gap.path, gap.function, *_text(gap))
+
+
+def _text(gap: Gap) -> tuple[object, ...]:
+    return (gap.kind, gap.text, len(gap.lines), len(gap.branches))

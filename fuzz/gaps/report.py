@@ -1,0 +1,169 @@
+"""From coverage data to the report: tiers, gaps and what changed since the baseline."""
+
+from __future__ import annotations
+
+import ast
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from fuzz.configuration import Configuration
+from fuzz.gaps.baseline import compare
+from fuzz.gaps.collect import Collected
+from fuzz.gaps.kinds import kind_of
+from fuzz.gaps.measure import Measured
+from fuzz.gaps.model import FileCoverage, Gap, GapsReport, ReplayPlan, TierResult
+from fuzz.gaps.nearest import nearest
+from fuzz.gaps.regions import regions
+from fuzz.gaps.tiers import judge_tiers, tier_of, unmatched
+from fuzz.probes.sources import find_sources
+from targets.contract import Target
+from targets.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module to be measured, and the names by which patterns may call it."""
+
+    name: str
+    path: str
+    """Absolute."""
+    shown: str
+    """Relative to the project where it lies inside it."""
+    tier: str
+
+    @property
+    def imported(self) -> str:
+        """Path from where the package is imported: `package/module.py`, whatever the layout."""
+        return imported_path(self.name, self.path)
+
+
+def imported_path(name: str, path: str) -> str:
+    """`package/module.py` for a module of that name at that place."""
+    depth = name.count(".") + (2 if Path(path).name == "__init__.py" else 1)
+    return "/".join(Path(path).parts[-depth:])
+
+
+def modules_of(
+    target: Target, root: Path, configuration: Configuration, tiers: tuple[str, ...] = ()
+) -> tuple[tuple[Module, ...], tuple[str, ...]]:
+    """The modules that the target names, of these tiers (or of all), and notes on those that cannot be measured and
+    on misspelt patterns.
+
+    Raises `UsageError` when nothing is left to be measured.
+    """
+    found: list[Module] = []
+    notes: list[str] = []
+    names: list[tuple[str, str]] = []
+    for source in find_sources(target.modules):
+        if source.problem:
+            notes.append(f"module {source.name} is not measured: {source.problem}")
+            continue
+        path = str(Path(source.path).resolve())
+        shown = _shown(path, root)
+        called = (shown, imported_path(source.name, path))
+        if any(fnmatchcase(name, pattern) for name in called for pattern in configuration.gaps.exclude):
+            continue
+        names.append(called)
+        tier = tier_of(called, configuration.tiers)
+        if not tiers or tier in tiers:
+            found.append(Module(source.name, path, shown, tier))
+    if not found:
+        raise UsageError(
+            f"Target {target.name!r} names no module{f' of tier {", ".join(tiers)}' if tiers else ''} that can be "
+            f"measured. Name the packages of your engine in Target(modules=...). {' '.join(notes)}".rstrip()
+        )
+    return tuple(found), (*notes, *unmatched(names, configuration.tiers))
+
+
+def build_report(
+    plan: ReplayPlan,
+    modules: Sequence[Module],
+    measured: Sequence[Measured],
+    collected: Collected,
+    configuration: Configuration,
+    versions: Mapping[str, str],
+    notes: Sequence[str],
+    before: GapsReport | None,
+) -> GapsReport:
+    """The report, compared with the baseline if there is one."""
+    by_path = {module.path: module for module in modules}
+    files = tuple(_file(entry, by_path[entry.path]) for entry in measured)
+    gaps = tuple(gap for entry in measured for gap in gaps_of(entry, by_path[entry.path]))
+    once = _comparable(before, versions)
+    tiers: dict[str, TierResult] = {tier.name: tier for tier in once.tiers} if once else {}
+    journal = collected.journal
+    lost = [f"case {name} ended the replay ({how}); its coverage is lost" for name, how in journal.lost.items()]
+    raised = [f"case {name} raised {what}" for name, what in journal.raised.items()]
+    broken = [f"case {name} violates {', '.join(codes)}" for name, codes in journal.violated.items()]
+    return GapsReport(
+        target=plan.target,
+        device=plan.device,
+        made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        versions=dict(versions),
+        cases=len(journal.done),
+        properties=journal.codes,
+        tiers=judge_tiers(files, configuration.tiers, tiers),
+        files=files,
+        gaps=gaps,
+        changes=compare(once.gaps, gaps) if once else None,
+        notes=(*notes, *lost, *raised, *broken, *_stale(before, versions)),
+        complete=not journal.lost,
+    )
+
+
+def gaps_of(measured: Measured, module: Module) -> tuple[Gap, ...]:
+    """The gaps of one file."""
+    source = Path(measured.path).read_bytes()
+    tree = ast.parse(source, measured.path)
+    text = source.decode(errors="replace").splitlines()
+    return tuple(
+        Gap(
+            path=module.shown,
+            function=region.function.name,
+            line=region.line,
+            lines=region.lines,
+            branches=region.branches,
+            kind=kind_of(region, tree),
+            tier=module.tier,
+            text=text[region.line - 1].strip() if region.line <= len(text) else "",
+            nearest=nearest(region, measured),
+        )
+        for region in regions(measured, tree)
+    )
+
+
+def _file(measured: Measured, module: Module) -> FileCoverage:
+    return FileCoverage(
+        path=module.shown,
+        module=module.name,
+        tier=module.tier,
+        lines=len(measured.executed) + len(measured.missing),
+        covered_lines=len(measured.executed),
+        branches=len(measured.branches),
+        covered_branches=len(measured.branches) - len(measured.missing_branches),
+    )
+
+
+def _shown(path: str, root: Path) -> str:
+    return str(Path(path).relative_to(root)) if Path(path).is_relative_to(root) else path
+
+
+def _minor(versions: Mapping[str, str]) -> str:
+    return ".".join(versions.get("python", "").split(".")[:2])
+
+
+def _comparable(before: GapsReport | None, versions: Mapping[str, str]) -> GapsReport | None:
+    return before if before is not None and _minor(before.versions) == _minor(versions) else None
+
+
+def _stale(before: GapsReport | None, versions: Mapping[str, str]) -> tuple[str, ...]:
+    """Other versions of Python number lines and branches otherwise."""
+    if before is None or _comparable(before, versions):
+        return ()
+    return (
+        f"the baseline was made with Python {before.versions.get('python', 'unknown')}, whose branches are counted "
+        "otherwise; it is not compared with. Accept a new one with --accept",
+    )

@@ -1,0 +1,86 @@
+"""One run of `inferfuzz gaps`, from the target's name to the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import coverage
+
+from fuzz.campaign.units import units_of
+from fuzz.configuration import Configuration
+from fuzz.gaps import baseline
+from fuzz.gaps.cases import Sources, gather
+from fuzz.gaps.collect import Collected, Listener, collect
+from fuzz.gaps.measure import combined, measurements
+from fuzz.gaps.model import GapsReport, ReplayPlan
+from fuzz.gaps.report import build_report, modules_of
+from fuzz.judge import versions_of
+from targets import registry
+
+
+@dataclass(frozen=True)
+class GapsPlan:
+    """What to measure."""
+
+    target: str
+    root: Path
+    """Folder of the project; patterns and shown paths are relative to it."""
+    configuration: Configuration
+    device: str = "cpu"
+    tiers: tuple[str, ...] = ()
+    """Names of the tiers to look at; empty is all."""
+    generated: int = 0
+    """Fresh cases beside corpus and regressions."""
+    deadline: float = 60.0
+    """Seconds that a case may take under coverage."""
+
+
+@dataclass(frozen=True)
+class GapsResult:
+    """The report, and the coverage data that it was made from."""
+
+    report: GapsReport
+    data: coverage.Coverage
+    files: tuple[str, ...]
+    collected: Collected
+
+    def discard(self) -> None:
+        """Remove the data, so that the next run measures anew."""
+        self.collected.discard()
+
+
+def find_gaps(plan: GapsPlan, listener: Listener) -> GapsResult:
+    """Replay and judge. Raises `UsageError`; an interrupted run is taken up by the next one."""
+    settings = plan.configuration
+    (unit,) = units_of((plan.target,), (plan.device,), ())
+    target = registry.find(plan.target)
+    modules, notes = modules_of(target, plan.root, settings, plan.tiers)
+    kept = plan.root / settings.folder
+    name = baseline.baseline_path(Path(), plan.target).stem
+    sources = Sources(
+        corpus=kept / "corpus" / plan.target.replace(":", ".").replace("/", "_"),
+        regressions=plan.root / settings.regressions,
+        generated=plan.generated,
+    )
+    gathered = gather(plan.target, target, sources)
+    before = baseline.read(baseline.baseline_path(plan.root / settings.gaps.baseline, plan.target))
+    files = tuple(module.path for module in modules)
+    replay = ReplayPlan(
+        target=plan.target, device=unit.device, dtype=unit.dtype, files=files, data="", cases=gathered.cases
+    )
+    collected = collect(replay, kept / "gaps" / name, plan.deadline, listener)
+    data = combined(collected.files, files, collected.folder / "combined")
+    measured = measurements(data, files)
+    resumed = (f"{collected.resumed} cases were replayed by an earlier run",) if collected.resumed else ()
+    report = build_report(
+        replay,
+        modules,
+        measured,
+        collected,
+        settings,
+        versions_of(target) | {"coverage": coverage.__version__},
+        (*notes, *gathered.notes, *resumed),
+        before,
+    )
+    return GapsResult(report, data, files, collected)

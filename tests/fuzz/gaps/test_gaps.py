@@ -1,0 +1,132 @@
+"""`inferfuzz gaps` on somebody else's package in src/ layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from fuzz.commands.gaps import command
+from fuzz.configuration import Configuration, load
+from fuzz.gaps.collect import Journal, collect
+from fuzz.gaps.model import ReplayPlan
+from fuzz.gaps.run import GapsPlan, find_gaps
+from targets.errors import UsageError
+
+ENGINE = "src/tinyengine/engine.py"
+REFUSAL = '            raise RequestRejected("id", request.id, "an id that is not in use")'
+
+
+def invoke(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(command, list(arguments), standalone_mode=False)
+    if result.exception is not None:
+        raise result.exception
+    return int(result.return_value), str(result.stdout)
+
+
+def quiet(_done: int, _total: int) -> None:
+    """For runs that nobody watches."""
+
+
+def edit(path: Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+def gaps_of(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {gap["function"]: gap for gap in answer["gaps"]}
+
+
+def test_gaps_are_listed_by_function_with_kind_tier_and_who_comes_nearest(project: Path) -> None:
+    code, shown = invoke("--format", "json", "--html", "pages")
+    answer = json.loads(shown)
+    found = gaps_of(answer)
+    assert code == 1
+    assert set(found) == {"pick_device", "Engine.submit"}
+    assert (found["pick_device"]["kind"], found["Engine.submit"]["kind"]) == ("whole function", "error path")
+    assert found["Engine.submit"]["tier"] == "critical"
+    assert found["Engine.submit"]["path"] == ENGINE
+    assert found["Engine.submit"]["nearest"]["properties"]
+    assert found["Engine.submit"]["nearest"]["strategies"]
+    page = (project / "pages" / "index.html").read_text()
+    assert ENGINE in page
+    linked = page.split('href="lines/')[-1].split("#")[0]
+    assert (project / "pages" / "lines" / linked).is_file()
+
+
+def test_a_baseline_shows_what_opened_and_what_moved(project: Path) -> None:
+    assert invoke("--accept")[0] == 0
+    edit(
+        project / ENGINE,
+        "class Engine:",
+        "def unused() -> int:\n    return 3\n\n\nclass Engine:",
+    )
+    code, shown = invoke("--format", "json")
+    answer = json.loads(shown)
+    assert code == 1
+    assert [gap["function"] for gap in answer["changes"]["opened"]] == ["unused"]
+    assert [after["function"] for _, after in answer["changes"]["moved"]] == ["Engine.submit"]
+    assert any("fell from" in reason for tier in answer["tiers"] for reason in tier["reasons"])
+
+
+def test_a_case_that_ends_the_process_is_named_and_the_others_count(project: Path) -> None:
+    edit(
+        project / ENGINE,
+        "        self.running[request.id] = (request, [])",
+        "        if len(self.running) == 3:\n            import os\n\n            os.abort()\n"
+        "        self.running[request.id] = (request, [])",
+    )
+    plan = GapsPlan(target="tinyengine.target:TARGET", root=project, configuration=Configuration(), generated=0)
+    result = find_gaps(plan, quiet)
+    assert not result.report.complete
+    assert any("SIGABRT" in note for note in result.report.notes)
+    assert result.report.cases > 10
+
+
+def test_an_interrupted_replay_is_taken_up_where_it_ended(project: Path) -> None:
+    plan = GapsPlan(target="tinyengine.target:TARGET", root=project, configuration=load(project))
+    first = find_gaps(plan, quiet)
+    again = find_gaps(plan, quiet)
+    assert again.report.gaps == first.report.gaps
+    assert any("earlier run" in note for note in again.report.notes)
+
+
+def test_a_changed_source_is_measured_anew(project: Path) -> None:
+    folder = project / "work"
+    source = project / "a.py"
+    source.write_text("x = 1\n")
+    folder.mkdir()
+    (folder / "journal.json").write_bytes(b'{"fingerprint": "of other sources", "done": ["seed a"]}')
+    (folder / "data.stale").write_bytes(b"")
+    plan = ReplayPlan(target="t", device="cpu", dtype="float32", files=(str(source),), data="", cases=())
+    collected = collect(plan, folder, 5.0, quiet)
+    assert collected.journal == Journal(fingerprint=collected.journal.fingerprint)
+    assert collected.files == ()
+
+
+def test_a_target_that_does_not_load_is_the_users_mistake(project: Path) -> None:
+    edit(project / "src/tinyengine/target.py", "lambda _device, _dtype: None", "lambda _device, _dtype: 1 / 0")
+    with pytest.raises(UsageError, match="ZeroDivisionError"):
+        invoke()
+
+
+def test_a_package_that_fails_to_import_is_the_users_mistake(project: Path) -> None:
+    (project / ENGINE).write_text("import nothing_of_this_name\n")
+    with pytest.raises(UsageError, match="nothing_of_this_name"):
+        invoke()
+
+
+def test_a_target_without_modules_is_told_to_name_them(project: Path) -> None:
+    edit(project / "src/tinyengine/target.py", 'modules=("tinyengine",)', "modules=()")
+    with pytest.raises(UsageError, match=r"Target\(modules="):
+        invoke()
+
+
+def test_annotations_are_workflow_commands(project: Path) -> None:
+    _, shown = invoke("--format", "annotations")
+    line = (project / ENGINE).read_text().splitlines().index(REFUSAL) + 1
+    assert f"::warning file={ENGINE},line={line}" in shown
