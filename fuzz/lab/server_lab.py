@@ -13,6 +13,7 @@ from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
 from fuzz.lab.server_answers import NOT_JSON, busy, canary_body, lookup, same_choices
 from fuzz.properties.model import Violation
+from targets.http.address import redact
 from targets.http.case import Exchange, HttpCase, Intent, Message
 from targets.http.client import perform, send
 from targets.http.dialects.model import Answer, Endpoint, EndpointKind, Json
@@ -122,7 +123,7 @@ class HttpLab:
             shown |= {
                 "status": asked.reply.status,
                 "end": asked.reply.end.value,
-                "reply": asked.reply.body[:300].decode(errors="replace"),
+                "reply": redact(asked.reply.body[:300].decode(errors="replace")),
                 "replay": replay_command(asked.exchange, self.server.client.address),
             }
         return Violation(code=code, slug=slug, message=message, evidence=shown)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import shlex
 
+import msgspec
+
 from targets.http.address import Address, redact, redact_header
-from targets.http.case import Exchange, Framing
+from targets.http.case import Exchange, Framing, Message
 from targets.http.wire import bytes_of, serialise
 
 _LONGEST = 4000
@@ -30,7 +32,7 @@ def replay_command(exchange: Exchange, address: Address) -> str:
 def _through_socket(exchange: Exchange, address: Address) -> str:
     if _size(exchange) > _LONGEST:
         return "inferfuzz replay (the request is too long for a command line)"
-    packed = base64.b64encode(serialise(exchange.message, address.authority)).decode()
+    packed = base64.b64encode(serialise(_without_secrets(exchange.message), address.authority)).decode()
     ending = "s.shutdown(1);" if exchange.half_close else ""
     script = (
         "import base64,socket;"
@@ -38,6 +40,12 @@ def _through_socket(exchange: Exchange, address: Address) -> str:
         f"s.sendall(base64.b64decode({packed!r}));{ending}s.settimeout(10);print(s.recv(65536))"
     )
     return shlex.join(["python3", "-c", script])
+
+
+def _without_secrets(message: Message) -> Message:
+    headers = tuple((name, redact_header(name, value)) for name, value in message.headers)
+    raw = tuple(msgspec.structs.replace(piece, text=redact(piece.text)) for piece in message.raw)
+    return msgspec.structs.replace(message, path=redact(message.path), headers=headers, raw=raw)
 
 
 def _size(exchange: Exchange) -> int:

@@ -1,0 +1,60 @@
+"""A request can be sent again from a shell, and shows no secret."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from targets.http.address import Address
+from targets.http.case import Exchange, Framing, Message, Piece
+from targets.http.mock import MockServer, mock_server
+from targets.http.rendering import replay_command
+from targets.http.wire import json_message
+
+ADDRESS = Address(host="127.0.0.1", port=8000)
+
+
+@pytest.fixture
+def server() -> Iterator[MockServer]:
+    with mock_server() as running:
+        yield running
+
+
+def test_an_ordinary_request_is_a_curl_command_that_works(server: MockServer) -> None:
+    body = {"model": "mock", "messages": [{"role": "user", "content": "it's \u00e9"}]}
+    exchange = Exchange(message=json_message("/v1/chat/completions", body))
+    command = shlex.split(replay_command(exchange, Address(host="127.0.0.1", port=server.port)))
+    assert command[0] == "curl"
+    sent = command[command.index("--data-binary") + 1]
+    assert json.loads(sent) == body
+
+
+def test_bytes_that_curl_cannot_send_go_through_a_socket(server: MockServer) -> None:
+    message = Message(path="/v1/chat/completions", body=(Piece(text="{", hex="ff"),))
+    command = replay_command(Exchange(message=message), Address(host="127.0.0.1", port=server.port))
+    shown = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=20, check=True).stdout
+    assert "400 Bad Request" in shown
+
+
+def test_a_broken_frame_goes_through_a_socket() -> None:
+    message = Message(path="/", framing=Framing.UNENDED, body=(Piece(text="x"),))
+    assert replay_command(Exchange(message=message, half_close=True), ADDRESS).startswith("python3 -c")
+
+
+def test_secrets_are_hidden() -> None:
+    message = Message(method="GET", path="/?api_key=hunter2x", headers=(("authorization", "Bearer hunter2x"),))
+    assert "hunter2x" not in replay_command(Exchange(message=message), ADDRESS)
+
+
+def test_secrets_are_hidden_in_packed_bytes_too() -> None:
+    raw = (Piece(text="GET /?api_key=hunter2x HTTP/1.1\r\n\r\n"),)
+    header = Message(path="/", framing=Framing.BARE, headers=(("x-api-key", "hunter2x"),))
+    for message in (Message(raw=raw), header):
+        script = shlex.split(replay_command(Exchange(message=message), ADDRESS))[-1]
+        packed = script.partition("b64decode('")[2].partition("'")[0]
+        assert b"hunter2x" not in base64.b64decode(packed)
