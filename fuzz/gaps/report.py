@@ -71,8 +71,9 @@ def modules_of(
         if not tiers or tier in tiers:
             found.append(Module(source.name, path, shown, tier))
     if not found:
+        of_tier = f" of tier {', '.join(tiers)}" if tiers else ""
         raise UsageError(
-            f"Target {target.name!r} names no module{f' of tier {", ".join(tiers)}' if tiers else ''} that can be "
+            f"Target {target.name!r} names no module{of_tier} that can be "
             f"measured. Name the packages of your engine in Target(modules=...). {' '.join(notes)}".rstrip()
         )
     return tuple(found), (*notes, *unmatched(names, configuration.tiers))
