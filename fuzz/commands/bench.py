@@ -40,5 +40,60 @@ def engines(duration: str, seeds: int, style: str) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(result), indent=1) if style == "json" else render(result))
 
 
+@command.command("bugs")
+@click.option("--bugs", "files", multiple=True, metavar="FILE", help="File of planted bugs; repeatable. Default: ours.")
+@click.option("--bug", "ids", multiple=True, metavar="ID", help="Hunt this bug only; repeatable.")
+@click.option("--time-per-bug", "duration", default="60s", metavar="60s", help="Processor time for each bug and seed.")
+@click.option("--linger", default="3s", metavar="3s", help="Processor time after a find, in which others may show.")
+@click.option("--engine", default="auto", help="guided, atheris, hypothesis, or the rival plain-hypothesis.")
+@click.option("--corpus/--no-corpus", default=True, help="Start from the shipped seeds, as campaigns do.")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, help="Seeds to repeat with.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Hunts at a time. Default: one a core.")
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="Form of the result.")
+def bugs(
+    files: tuple[str, ...],
+    ids: tuple[str, ...],
+    duration: str,
+    linger: str,
+    engine: str,
+    corpus: bool,
+    seeds: int,
+    jobs: int | None,
+    style: str,
+) -> None:
+    """Which planted bugs a campaign finds, by which property and how soon.
+
+    A bug is an edit of one line or a few of a target's source, rebuilt from a real bug. It is planted when the
+    module is imported; no file is changed. `--bugs` takes files for a target of your own in the same form.
+    """
+    import os
+    from pathlib import Path
+
+    import msgspec
+    from rich.console import Console
+
+    from fuzz.bench.planted.measure import measure
+    from fuzz.bench.planted.report import show
+    from fuzz.campaign.plan import seconds_of
+    from fuzz.planted.load import load_bugs, select, shipped_files
+
+    result = measure(
+        select(load_bugs([Path(file) for file in files] or shipped_files()), ids),
+        engine=engine,
+        seconds=seconds_of(duration),
+        seeds=seeds,
+        jobs=jobs or os.cpu_count() or 1,
+        linger=seconds_of(linger),
+        corpus=corpus,
+        progress=_say,
+    )
+    if style == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(result), indent=1))
+    else:
+        console = Console()
+        # Rows are lines; what is no terminal has no width to keep to.
+        show(result, console if console.is_terminal else Console(width=200))
+
+
 def _say(line: str) -> None:
     click.echo(line, err=True)

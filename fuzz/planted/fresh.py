@@ -21,19 +21,20 @@ def planted_target(name: str, edit: Edit) -> Iterator[Target]:
     Only while the context is open do the modules' import names mean the copy. Raises `EditError`.
     """
     prefixes = (*registry.find(name).modules, edit.module)
-    plain = _taken_out(prefixes)
+    plain = forget(prefixes)
     finder = install(edit)
     try:
         importlib.import_module(edit.module)
         yield registry.find(name)
     finally:
         finder.remove()
-        _taken_out(prefixes)
+        forget(prefixes)
         for module, content in plain.items():
             _put_back(module, content)
 
 
-def _taken_out(prefixes: tuple[str, ...]) -> dict[str, ModuleType]:
+def forget(prefixes: tuple[str, ...]) -> dict[str, ModuleType]:
+    """Take these modules and everything below them out of `sys.modules`: the next import makes them afresh."""
     inside = [
         name for name in sys.modules if any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
     ]

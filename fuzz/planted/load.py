@@ -12,12 +12,12 @@ import msgspec
 from fuzz.planted.model import Bug
 from targets.errors import UsageError
 
-SHIPPED = Path(__file__).parents[2] / "corpus" / "planted"
-
 
 def shipped_files() -> tuple[Path, ...]:
-    """The files that come with the project."""
-    return tuple(sorted(SHIPPED.glob("*.toml")))
+    """The files that come with inferfuzz."""
+    packaged = Path(__file__).with_name("bugs")
+    folder = packaged if packaged.is_dir() else Path(__file__).parents[2] / "corpus" / "planted"
+    return tuple(sorted(folder.glob("*.toml")))
 
 
 def load_bugs(files: Sequence[Path]) -> tuple[Bug, ...]:

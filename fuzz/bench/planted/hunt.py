@@ -1,0 +1,160 @@
+"""A hunt process: plants one bug and runs a campaign's job on it until the bug is found and shrunk, or time is up.
+
+Reads its plan (`HuntPlan`, JSON) from standard input and writes what it came to (`Hunt`) as a JSON line; for a bug that
+was not found, a second line follows that says how far it got.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import msgspec
+
+from fuzz.bench.planted.model import Hunt, HuntPlan, Reach
+from fuzz.bench.planted.rivals import engine_of
+from fuzz.bench.planted.watch import WatchedHarness
+from fuzz.campaign.harness import ContainedHarness
+from fuzz.campaign.spaces import CampaignSpace, space_for
+from fuzz.contain.errors import ContainmentError
+from fuzz.corpus.store import load, shipped_seeds
+from fuzz.engines.model import Case, Failed, Plan, Trial
+from fuzz.findings.model import Finding
+from fuzz.findings.triage import Context, Triage, soon
+from fuzz.planted.fresh import forget
+from fuzz.planted.hook import VARIABLE, install
+from fuzz.planted.outcome import edit_of, outcomes
+from fuzz.planted.reach import arms_of
+from fuzz.probes.sources import find_sources
+from targets.errors import UsageError
+from targets.graph.case import GraphCase
+from targets.trace import Trace
+
+SHRINKING = 15.0
+"""Seconds that shrinking may take."""
+PATIENCE = 4.0
+"""On a busy machine a hunt may take this many times its processor time."""
+
+
+def main() -> None:
+    """Hold the hunt that standard input describes."""
+    results = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=HuntPlan)
+    try:
+        for hunt in hold(plan):
+            results.write(msgspec.json.encode(hunt) + b"\n")
+    except (UsageError, ContainmentError) as error:
+        hunt = Hunt(bug=plan.bug.id, seed=plan.seed, problem=str(error))
+        results.write(msgspec.json.encode(hunt) + b"\n")
+
+
+def hold(plan: HuntPlan) -> Iterator[Hunt]:
+    """What the hunt came to, and again with how far the bug got if it was not found. Plants into this process."""
+    bug = plan.bug
+    edit = edit_of(bug)
+    plain = _source_of(edit.module)
+    finder = install(edit)
+    os.environ[VARIABLE] = msgspec.json.encode(edit).decode()
+    with ContainedHarness(bug.target, "cpu", "float32", seed=plan.seed) as harness:
+        arms = arms_of(edit, plain, harness.plan)
+        watched = WatchedHarness(harness, arms)
+        hunt = _run(plan, harness, watched, known=bool(arms))
+    yield hunt
+    finder.remove()
+    if not hunt.found:
+        forget((*harness.target.modules, edit.module))
+        yield msgspec.structs.replace(hunt, reach=_reach(plan, hunt, watched.reaching))
+
+
+def _run(plan: HuntPlan, harness: ContainedHarness, watched: WatchedHarness, *, known: bool) -> Hunt:
+    space = space_for(harness.target, harness.plan.constants.integers)
+    engine, searched = engine_of(plan.engine, space, harness.target)
+    context = Context(plan.bug.target, "cpu", "float32", plan.engine, plan.seed, {})
+    triage = Triage(harness, space.simplify, space.decode, context)
+    limit = PATIENCE * plan.seconds
+    wanted = Plan(seed=plan.seed, seconds=limit, seeds=_seeds(space) if plan.corpus else ())
+    first: Finding | None = None
+    end = plan.seconds
+    for event in engine(watched, searched, wanted):
+        if isinstance(event, Failed):
+            _take(triage, space, event, watched, limit)
+            if first is None and (first := _confirmed(triage)) is not None:
+                end = watched.cpu_seconds() + plan.linger
+        if watched.cpu_seconds() >= end:
+            break
+    # What later failures told may have been merged into it.
+    first = triage.findings.get(first.id, first) if first else None
+    return _report(plan, watched, first, triage, known=known)
+
+
+def _take(triage: Triage, space: CampaignSpace, event: Failed, watched: WatchedHarness, limit: float) -> None:
+    trial = Trial(space.decode(event.case), event.outcome, event.verdict, event.codes)
+    until = soon(SHRINKING, time.monotonic() + max(5.0, limit - watched.seconds()))
+    for _ in triage.take(trial, executions=watched.executions, seconds=watched.seconds(), until=until):
+        pass
+
+
+def _confirmed(triage: Triage) -> Finding | None:
+    found = (one for one in triage.findings.values() if one.confirmation.attempts and not one.confirmation.flaky)
+    return next(found, None)
+
+
+def _report(plan: HuntPlan, watched: WatchedHarness, first: Finding | None, triage: Triage, *, known: bool) -> Hunt:
+    hunt = Hunt(
+        bug=plan.bug.id,
+        seed=plan.seed,
+        executions=watched.executions,
+        cpu_seconds=watched.cpu_seconds(),
+        seconds=watched.seconds(),
+        flaky=sum(one.confirmation.flaky for one in triage.findings.values()),
+        reached=watched.reached if known else None,
+    )
+    if first is None or watched.failed_at is None:
+        return hunt
+    executions, cpu_seconds, seconds = watched.failed_at
+    return msgspec.structs.replace(
+        hunt,
+        found=True,
+        signature=first.signature,
+        executions=executions,
+        cpu_seconds=cpu_seconds,
+        seconds=seconds,
+        requests=_size(first.case),
+        findings=len(triage.findings),
+    )
+
+
+def _reach(plan: HuntPlan, hunt: Hunt, reaching: Sequence[Case]) -> Reach:
+    """Runs cases in this process, with and without the bug."""
+    if hunt.reached == 0:
+        return Reach.NOT_REACHED
+    for case in reaching:
+        without, with_bug = outcomes(plan.bug, cast("Trace | GraphCase", case))
+        if without != with_bug:
+            return Reach.NOT_NOTICED
+    return Reach.UNKNOWN if hunt.reached is None else Reach.NOT_PROPAGATED
+
+
+def _seeds(space: CampaignSpace) -> tuple[Case, ...]:
+    entries = load(shipped_seeds()).entries
+    return tuple(space.adapt(stored.case) for stored in entries if stored.entry.kind == space.kind)
+
+
+def _size(case: msgspec.Raw) -> int:
+    content = msgspec.json.decode(case)
+    return len(content["arrivals"] if "arrivals" in content else content["config"]["nodes"])
+
+
+def _source_of(module: str) -> str:
+    (source,) = (one for one in find_sources([module]) if one.name == module)
+    if source.problem:
+        raise UsageError(f"Module {module!r}, into which a bug is to be planted, has no source: {source.problem}.")
+    return source.data.decode()
+
+
+if __name__ == "__main__":
+    main()

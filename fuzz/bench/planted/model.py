@@ -1,0 +1,150 @@
+"""What the benchmark of planted bugs measures: plain data, JSON through msgspec."""
+
+from __future__ import annotations
+
+import enum
+import statistics
+from collections.abc import Sequence
+
+import msgspec
+
+from fuzz.planted.model import Bug
+
+
+class HuntPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One bug, hunted in one process."""
+
+    bug: Bug
+    engine: str
+    """Name of an engine, or of a rival."""
+    seed: int
+    seconds: float
+    """Processor time of the hunt, its workers included."""
+    linger: float
+    """Processor time after the first finding, in which further findings of the same bug would show."""
+    corpus: bool = True
+    """Start from the shipped seeds, as campaigns do."""
+
+
+class Reach(enum.StrEnum):
+    """How far a bug got that was not found."""
+
+    UNKNOWN = "unknown"
+    """The edited line belongs to no branch arm, so whether it ran is not known."""
+    NOT_REACHED = "not reached"
+    """The edited code never ran: no case was of the kind it takes."""
+    NOT_PROPAGATED = "not propagated"
+    """It ran, and of the cases looked at none had another outcome than without the bug."""
+    NOT_NOTICED = "not noticed"
+    """It changed outcomes, and no property objected."""
+
+
+class Hunt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one hunt came to."""
+
+    bug: str
+    seed: int
+    found: bool = False
+    signature: str = ""
+    """Of the first finding, such as `P13/tokens-differ`."""
+    executions: int = 0
+    """Cases until the first failure; all cases if there was none."""
+    cpu_seconds: float = 0.0
+    """Processor time until the first failure; all of it if there was none."""
+    seconds: float = 0.0
+    """The same on the clock, other load of the machine included."""
+    requests: int = 0
+    """In the shrunk case; nodes for a graph."""
+    findings: int = 0
+    """Different findings that the one bug led to."""
+    flaky: int = 0
+    """Failures that did not repeat in fresh workers."""
+    reached: int | None = None
+    """Cases that ran the edited code; None where that is not known."""
+    reach: Reach | None = None
+    """How far it got, if it was not found."""
+    problem: str = ""
+    """Why the hunt could not be held."""
+
+    @property
+    def by(self) -> str:
+        """The property, or the bad outcome, that told."""
+        return self.signature.partition("/")[0]
+
+
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """Median and quartiles over seeds."""
+
+    low: float
+    median: float
+    high: float
+
+
+class BugResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One bug over all seeds."""
+
+    bug: str
+    group: str
+    target: str
+    hunts: tuple[Hunt, ...]
+
+    @property
+    def found(self) -> tuple[Hunt, ...]:
+        """The hunts that found it."""
+        return tuple(hunt for hunt in self.hunts if hunt.found)
+
+
+class PlantedBenchmark(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of the benchmark."""
+
+    engine: str
+    seconds: float
+    seeds: int
+    jobs: int
+    corpus: bool
+    results: tuple[BugResult, ...]
+
+    @property
+    def score(self) -> Score:
+        """Everything in a few figures."""
+        hunts = [hunt for result in self.results for hunt in result.hunts]
+        found = [hunt for hunt in hunts if hunt.found]
+        return Score(
+            bugs=len(self.results),
+            found=sum(bool(result.found) for result in self.results),
+            found_reliably=sum(len(result.found) >= 0.9 * len(result.hunts) for result in self.results),
+            cpu_seconds=spread([hunt.cpu_seconds for hunt in found]),
+            executions=spread([hunt.executions for hunt in found]),
+            requests=spread([hunt.requests for hunt in found]),
+            one_finding=sum(hunt.findings == 1 for hunt in found),
+            hunts_found=len(found),
+            hunts=len(hunts),
+        )
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """The benchmark in a few figures."""
+
+    bugs: int
+    found: int
+    """Bugs found with any seed."""
+    found_reliably: int
+    """Bugs found with at least nine of ten seeds."""
+    cpu_seconds: Spread | None
+    """Over the hunts that found something; None if none did. So are those below."""
+    executions: Spread | None
+    requests: Spread | None
+    one_finding: int
+    """Hunts whose bug led to exactly one finding."""
+    hunts_found: int
+    hunts: int
+
+
+def spread(values: Sequence[float]) -> Spread | None:
+    """Median and quartiles; None of nothing."""
+    if not values:
+        return None
+    if len(values) == 1:
+        return Spread(low=values[0], median=values[0], high=values[0])
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return Spread(low=low, median=median, high=high)
