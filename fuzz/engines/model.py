@@ -96,6 +96,11 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
     restarts: int = 0
     """Workers lost to crashes, hangs and memory."""
 
+    @property
+    def rate(self) -> float:
+        """Cases a second."""
+        return self.executions / self.seconds if self.seconds > 0 else 0.0
+
 
 class NewCoverage(msgspec.Struct, frozen=True, kw_only=True, tag="new-coverage"):
     """A case that reached something new and joined the corpus."""

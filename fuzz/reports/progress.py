@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from fuzz.campaign.state import CampaignState, JobState
-from fuzz.engines.model import Progress
 
 LINE_EVERY = 10.0
 """Seconds between two lines where there is no terminal to repaint."""
@@ -87,18 +86,13 @@ def _row(job: JobState) -> tuple[str, ...]:
         return (unit.target, device, engine, "", "", "", "", "", "broken")
     if progress is None:
         return (unit.target, device, engine, "", "", "", "", "", "loading")
-    numbers = (f"{progress.executions:,}", f"{rate(progress):,.0f}", f"{progress.arms:,}", f"{progress.corpus:,}")
+    numbers = (f"{progress.executions:,}", f"{progress.rate:,.0f}", f"{progress.arms:,}", f"{progress.corpus:,}")
     return (unit.target, device, engine, *numbers, f"{progress.restarts:,}", job.triage or job.ended)
-
-
-def rate(progress: Progress) -> float:
-    """Cases a second."""
-    return progress.executions / progress.seconds if progress.seconds > 0 else 0.0
 
 
 def _line(state: CampaignState) -> str:
     left = max(0.0, state.plan.seconds - state.seconds)
-    speed = sum(rate(job.progress) for job in state.jobs.values() if job.progress)
+    speed = sum(job.progress.rate for job in state.jobs.values() if job.progress)
     return (
         f"{state.total('executions'):,} cases, {speed:,.0f}/s, {state.total('arms'):,} arms, "
         f"{state.total('corpus'):,} in corpus, {_findings_text(state)}, {_clock(left)} left"

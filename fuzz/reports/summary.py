@@ -16,7 +16,8 @@ class UnitSummary(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
     engine: str
     executions: int
-    seconds: float
+    rate: float
+    """Cases a second, the jobs that ran side by side added up."""
     arms: int
     corpus: int
     workers_lost: int
@@ -93,7 +94,7 @@ def _units(state: CampaignState) -> tuple[UnitSummary, ...]:
             dtype=job.unit.dtype,
             engine=job.described.engine if job.described else state.plan.engine,
             executions=(progress.executions if progress else 0) + (before.executions if before else 0),
-            seconds=(progress.seconds if progress else 0.0) + (before.seconds if before else 0.0),
+            rate=(progress.rate if progress else 0.0) + (before.rate if before else 0.0),
             arms=max(progress.arms if progress else 0, before.arms if before else 0),
             corpus=max(progress.corpus if progress else 0, before.corpus if before else 0),
             workers_lost=(progress.restarts if progress else 0) + (before.workers_lost if before else 0),

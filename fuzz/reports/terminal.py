@@ -35,7 +35,7 @@ def _show_units(summary: Summary, console: Console) -> None:
     for title in ("target", "device", "engine", "cases", "cases/s", "arms", "corpus", "workers lost"):
         table.add_column(title, justify="left" if title in ("target", "device", "engine") else "right", no_wrap=True)
     for unit in summary.units:
-        speed = f"{unit.executions / unit.seconds:,.0f}" if unit.seconds else ""
+        speed = f"{unit.rate:,.0f}"
         table.add_row(
             unit.target,
             f"{unit.device} {unit.dtype}",
