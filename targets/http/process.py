@@ -86,11 +86,7 @@ class ServerProcess:
     def vitals(self) -> Vitals:
         """Memory, sockets and processes; zeros if it has ended."""
         family = _family(self.process.pid)
-        return Vitals(
-            memory=sum(_number(lambda one=one: one.memory_info().rss) for one in family),
-            sockets=sum(_number(lambda one=one: len(one.net_connections())) for one in family),
-            processes=len(family),
-        )
+        return Vitals(memory=sum(map(_memory, family)), sockets=sum(map(_sockets, family)), processes=len(family))
 
     def restart(self) -> ServerProcess:
         """End it and start another on the same port. Raises `UsageError` if that does not come up."""
@@ -150,7 +146,7 @@ def _await(server: ServerProcess) -> None:
 def _watch(server: ServerProcess) -> None:
     """End the server when it outgrows its memory, before it takes the machine down."""
     while server.is_alive and not server.stopping.wait(_TICK):
-        memory = sum(_number(lambda one=one: one.memory_info().rss) for one in _family(server.process.pid))
+        memory = sum(map(_memory, _family(server.process.pid)))
         if memory > server.command.memory:
             server.ended_by_us = f"ended by us: it held {memory} bytes, allowed are {server.command.memory}"
             _end_group(server.process)
@@ -164,10 +160,16 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _number(read: object) -> int:
-    assert callable(read)
+def _memory(process: psutil.Process) -> int:
     try:
-        return int(read())
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def _sockets(process: psutil.Process) -> int:
+    try:
+        return len(process.net_connections())
     except psutil.Error:
         return 0
 
