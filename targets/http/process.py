@@ -96,7 +96,7 @@ class ServerProcess:
     def stop(self) -> None:
         """End it and all it started; idempotent."""
         self.stopping.set()
-        _end_group(self.process)
+        _end(self.process)
         if not self.output.closed:
             self.output.close()
 
@@ -112,7 +112,6 @@ def start(command: ServerCommand, port: int | None = None) -> ServerProcess:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
             env={**os.environ, **dict(command.environment)},
         )
     except OSError as error:
@@ -149,7 +148,7 @@ def _watch(server: ServerProcess) -> None:
         memory = sum(map(_memory, _family(server.process.pid)))
         if memory > server.command.memory:
             server.ended_by_us = f"ended by us: it held {memory} bytes, allowed are {server.command.memory}"
-            _end_group(server.process)
+            _end(server.process)
 
 
 def _family(pid: int) -> list[psutil.Process]:
@@ -174,9 +173,11 @@ def _sockets(process: psutil.Process) -> int:
         return 0
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _end(process: subprocess.Popen[bytes]) -> None:
+    # The server stays in our process group, so that whoever ends a contained worker ends its server as well.
+    for one in reversed(_family(process.pid)):
+        with contextlib.suppress(psutil.Error):
+            one.kill()
     process.wait()
 
 

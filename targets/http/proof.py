@@ -28,7 +28,10 @@ class _Received(NamedTuple):
 
 
 class _WireError(Exception):
-    pass
+    def __init__(self, message: str, request: h11.Request | None) -> None:
+        # A server may answer a GET before it reads a body that it does not want, however broken that is.
+        self.bodiless = request is not None and request.method in (b"GET", b"HEAD", b"OPTIONS")
+        super().__init__(message[:120])
 
 
 def prove(exchange: Exchange, dialect: Dialect, limits: ApiLimits) -> tuple[HttpDefect, ...]:
@@ -36,6 +39,8 @@ def prove(exchange: Exchange, dialect: Dialect, limits: ApiLimits) -> tuple[Http
     try:
         received = _receive(exchange)
     except _WireError as error:
+        if error.bodiless:
+            return ()
         return (HttpDefect(name="http-broken", place=str(error), wire=True),)
     endpoint = next((one for one in dialect.endpoints if one.path == received.path), None)
     if endpoint is None:
@@ -72,9 +77,9 @@ def _receive(exchange: Exchange) -> _Received:
             elif isinstance(event, h11.EndOfMessage):
                 break
             else:
-                raise _WireError("the message is not complete")
+                raise _WireError("the message is not complete", request)
     except h11.RemoteProtocolError as error:
-        raise _WireError(str(error)[:120]) from None
+        raise _WireError(str(error), request) from None
     assert request is not None
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in request.headers}
     path = request.target.decode("latin-1").partition("?")[0]
