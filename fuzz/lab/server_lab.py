@@ -13,6 +13,7 @@ from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
 from fuzz.lab.server_answers import NOT_JSON, busy, canary_body, lookup, same_choices
 from fuzz.properties.model import Violation
+from targets.errors import UsageError
 from targets.http.address import redact
 from targets.http.case import Exchange, HttpCase, Intent, Message
 from targets.http.client import perform, send
@@ -189,8 +190,18 @@ class HttpLab:
     def _first_canary(self) -> tuple[str, float]:
         """Text and seconds of the canary on the fresh server; the text is empty if it is not repeatable."""
         replies = [self.server.ask(self._canary) for _ in range(3)]
+        if not replies[-1].is_success:
+            raise UsageError(self._refusal(replies[-1]))
         texts = {self._text_of(reply) for reply in replies}
         return (texts.pop() if len(texts) == 1 else ""), max(reply.seconds for reply in replies[1:])
+
+    def _refusal(self, reply: Reply) -> str:
+        shown = redact(reply.body[:200].decode(errors="replace")) or reply.problem
+        return (
+            f"The server at {self.server.client.address.url} does not answer a plain request in the "
+            f"{self.dialect.name} dialect for model {self.limits.model!r}: {reply.status or reply.end.value} {shown!r}. "
+            "Check the dialect, or name the model in the environment variable INFERFUZZ_MODEL."
+        )
 
     def _text_of(self, reply: Reply) -> str:
         endpoint = next((one for one in self.dialect.endpoints if one.path == self._canary.path), None)

@@ -25,6 +25,8 @@ HEADERS_VARIABLE = "INFERFUZZ_HEADERS"
 """Headers for every request, one a line (`authorization: Bearer ...`); kept out of names, cases and reports."""
 HOSTS_VARIABLE = "INFERFUZZ_ALLOW_HOSTS"
 """Hosts beside loopback that may be tested, separated by commas."""
+MODEL_VARIABLE = "INFERFUZZ_MODEL"
+"""Name of the model to ask for, where the server does not list it."""
 DEADLINE = 5.0
 _NAME = re.compile(r"(?:(?P<dialect>[a-z]+)(?::(?P<family>[a-z.-]+))?\+)?(?P<rest>https?://.*|cmd:.*)", re.DOTALL)
 _UNKNOWN_LIMITS = Limits(vocab_size=2**31, context_length=2**31)
@@ -60,7 +62,7 @@ def http_target(
     api = HttpApi(
         dialect=dialect_named(dialect).name,
         family=family_named(family).name,
-        limits=limits or ApiLimits(model=model_name(client, dialect)),
+        limits=limits or ApiLimits(model=os.environ.get(MODEL_VARIABLE) or model_name(client, dialect)),
         endpoints=family_named(family).endpoints,
         headers=tuple(name for name, _ in client.headers),
     )

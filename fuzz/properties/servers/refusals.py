@@ -11,6 +11,7 @@ import msgspec
 
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
+from fuzz.properties.servers.answering import on_the_wire
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import Exchange, HttpCase, Intent
 from targets.http.dialects.strict_json import StrictJsonError, parse
@@ -57,7 +58,7 @@ def check_refusal(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
         lab.tally.looked += 1
         status, name = asked.reply.status, defect.name
         if status in CLIENT_ERRORS or status in defect.statuses:
-            if not defect.wire and name not in _UNTYPED:
+            if not on_the_wire(asked) and name not in _UNTYPED:
                 yield from _envelope(lab, asked, status)
         elif 500 <= status <= 599:
             if not (defect.wire and status in (501, 505)):
