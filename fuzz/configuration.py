@@ -22,6 +22,30 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Percent of the branches; the same as `lines` if left out."""
 
 
+class ProfileOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """What a project changes in a profile (`fuzz.profiles`), or says of one of its own; None leaves a field alone."""
+
+    time: str | None = None
+    """Budget of a campaign."""
+    examples: int | None = None
+    """Cases a property gets under pytest."""
+    patience: float | None = None
+    """What every timeout is multiplied by."""
+    steps: tuple[str, ...] | None = None
+    """Steps of `inferfuzz check`."""
+    derandomize: bool | None = None
+    """The same cases in every run."""
+
+
+class Category(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """A category of tests under pytest: which tests belong to it beside those with its marker, and their timeout."""
+
+    timeout: float | None = None
+    """Seconds; None is the default of that name."""
+    names: tuple[str, ...] = ()
+    """Patterns of test ids, such as `tests/integration/*`."""
+
+
 class Gaps(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """Settings of `inferfuzz gaps`."""
 
@@ -50,6 +74,10 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Where promoted findings go, for pytest to collect."""
     deadline: float = 10.0
     """Seconds a call may take."""
+    profile: str = ""
+    """Profile to use where neither a flag nor INFERFUZZ_PROFILE says so; empty is `ci` on CI and `local` elsewhere."""
+    profiles: dict[str, ProfileOverride] = {}
+    categories: dict[str, Category] = {}
     tiers: dict[str, Tier] = {}
     """Coverage tiers by name; the first one with a matching pattern takes a file, `core` takes the rest."""
     gaps: Gaps = Gaps()
@@ -70,6 +98,11 @@ def project_root(start: Path | None = None) -> Path:
     """The folder of the `pyproject.toml` that `load` reads; the folder itself if there is none."""
     found = _find(start)
     return found[0].parent if found else (start or Path.cwd()).resolve()
+
+
+def is_configured(start: Path | None = None) -> bool:
+    """Whether a `pyproject.toml` with our section is found. Raises `UsageError` for one that cannot be read."""
+    return _find(start) is not None
 
 
 def _find(start: Path | None) -> tuple[Path, object] | None:

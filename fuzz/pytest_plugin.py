@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fuzz import pytest_categories
+
 if TYPE_CHECKING:
     from fuzz.suite import Suite
 
@@ -37,10 +39,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DEVICE",
         help="device to run on; repeatable (default: every device the target offers)",
     )
+    group.addoption(
+        "--inferfuzz-profile",
+        default="",
+        metavar="PROFILE",
+        help="ci, local, nightly, release, or one of [tool.inferfuzz.profiles] (default: INFERFUZZ_PROFILE, ...)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register our marker and the long Hypothesis profile."""
+    """Register our markers and the long Hypothesis profile."""
+    pytest_categories.register(config)
     config.addinivalue_line("markers", "inferfuzz: a property or regression run by inferfuzz")
     from hypothesis import settings
 
@@ -76,7 +85,8 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: objec
 
 
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Targets of the command line come behind the collected tests."""
+    """Targets of the command line come behind the collected tests; categories of tests get their timeouts."""
+    pytest_categories.limit(items, config, config.getoption("--inferfuzz-profile"))
     names: list[str] = config.getoption("--inferfuzz-target")
     if names:
         root: Any = _CommandLine.from_parent(session, name="inferfuzz", nodeid="inferfuzz")
@@ -92,12 +102,13 @@ class _CommandLine(pytest.Collector):
 
 def _property_items(parent: pytest.Collector, names: list[str]) -> Iterator[pytest.Item]:
     from fuzz.properties.registry import properties
-    from fuzz.suite import suites_of
+    from fuzz.suite import choose_examples, suites_of
     from targets.errors import UsageError
 
     devices: list[str] = parent.config.getoption("--inferfuzz-device")
     try:
         suites = suites_of(names, devices)
+        choose_examples(parent.config.getoption("--inferfuzz-profile"), parent.config.rootpath)
     except UsageError as error:
         raise pytest.UsageError(f"inferfuzz: {error}") from error
     for suite in suites:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import msgspec
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis.errors import Unsatisfiable
 
+from fuzz import configuration
 from fuzz.campaign.harness import ContainedHarness
 from fuzz.campaign.spaces import space_for
 from fuzz.campaign.units import units_of
 from fuzz.engines.model import Case, Trial
 from fuzz.findings.regression import Regression
 from fuzz.findings.signature import signatures
+from fuzz.profiles import choose, chosen_explicitly
 from targets import registry
 from targets.codec import encode
 from targets.contract import Target
@@ -66,7 +70,7 @@ class Suite:
         """
         harness = self.harness
 
-        @settings(deadline=None, suppress_health_check=list(HealthCheck), phases=_phases())
+        @settings(deadline=None, suppress_health_check=list(HealthCheck), phases=_phases(), **_amount)
         @given(space_for(self.target).strategy())
         def holds(case: Case) -> None:
             trial = harness.judge(case, (code,))
@@ -110,6 +114,22 @@ def suite_for(name: str, device: str, dtype: str) -> Suite:
 def suites_of(names: Sequence[str], devices: Sequence[str]) -> list[Suite]:
     """A suite for each target and device. Raises `UsageError` for what is unknown or not installed."""
     return [suite_for(unit.target, unit.device, unit.dtype) for unit in units_of(names, devices, ())]
+
+
+_amount: dict[str, Any] = {}
+"""Settings of Hypothesis that the profile of inferfuzz fixes; empty leaves them to the profile of Hypothesis."""
+
+
+def choose_examples(flag: str, root: Path) -> None:
+    """Let the profile of inferfuzz say how many cases a property gets, if anybody named one. Raises `UsageError`."""
+    _amount.clear()
+    configured = configuration.load(root)
+    if chosen_explicitly(flag, configured):
+        profile = choose(flag, configured)
+        _amount["max_examples"] = profile.examples
+        if profile.derandomize:
+            # Hypothesis refuses a database beside it.
+            _amount.update(derandomize=True, database=None)
 
 
 def close_all() -> None:
