@@ -196,10 +196,11 @@ class HttpLab:
         return (texts.pop() if len(texts) == 1 else ""), max(reply.seconds for reply in replies[1:])
 
     def _refusal(self, reply: Reply) -> str:
-        shown = redact(reply.body[:200].decode(errors="replace")) or reply.problem
+        said = redact(reply.body[:200].decode(errors="replace")) or reply.problem
+        shown = f"{reply.status or reply.end.value} {said!r}"
         return (
             f"The server at {self.server.client.address.url} does not answer a plain request in the "
-            f"{self.dialect.name} dialect for model {self.limits.model!r}: {reply.status or reply.end.value} {shown!r}. "
+            f"{self.dialect.name} dialect for model {self.limits.model!r}: {shown}. "
             "Check the dialect, or name the model in the environment variable INFERFUZZ_MODEL."
         )
 
