@@ -74,7 +74,7 @@ def sampler_distribution(lab: Lab, case: Trace) -> Iterator[Violation]:
         chance = _chance(tokens, expected)
         if chance < ALPHA:
             message = (
-                f"the first tokens of {DRAWS} seeds are as far from the distribution only once in {1 / chance:.3g}"
+                f"the first tokens of {DRAWS} seeds are as far from the distribution with a chance of {chance:.3g}"
             )
             yield Violation(
                 code="P26", slug="distribution", message=message, request_id=answer.request.id, evidence={"p": chance}
