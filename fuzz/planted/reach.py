@@ -1,4 +1,4 @@
-"""Which bytes of the probe map tell that the edited code of a planted bug has run."""
+"""Which bytes of the probe map tell that the block of code in which a bug is planted has run."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -17,6 +18,9 @@ from fuzz.planted.model import Bug
 
 STARTING = 120.0
 """Seconds that a hunt has for loading the target and for its last look, beside its own time."""
+
+
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 def measure(
@@ -44,8 +48,11 @@ def measure(
                 hunt = future.result()
                 hunts[hunt.bug, hunt.seed] = hunt
                 progress(f"{len(hunts)} of {len(plans)}  {told(hunt)}")
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:
+            # The threads wait for their processes, so these have to end first.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in tuple(_running):
+                _end_group(process)
             raise
     results = (
         BugResult(bug=bug.id, group=bug.group, target=bug.target, hunts=tuple(hunts[bug.id, n] for n in range(seeds)))
@@ -66,6 +73,7 @@ def hunt_apart(plan: HuntPlan) -> Hunt:
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
     )
+    _running.add(process)
     longest = PATIENCE * (plan.seconds + plan.linger) + SHRINKING + STARTING
     try:
         output, complaints = process.communicate(msgspec.json.encode(plan), timeout=longest)
@@ -74,6 +82,7 @@ def hunt_apart(plan: HuntPlan) -> Hunt:
         output, complaints = process.communicate()
     finally:
         _end_group(process)
+        _running.discard(process)
     lines = output.splitlines()
     if lines:
         return msgspec.json.decode(lines[-1], type=Hunt)
@@ -86,11 +95,12 @@ def told(hunt: Hunt) -> str:
     if hunt.problem:
         return f"{hunt.bug} could not be hunted: {hunt.problem}"
     if hunt.found:
-        return f"{hunt.bug} found by {hunt.by} after {hunt.executions} cases, {hunt.cpu_seconds:.1f} s"
+        return f"{hunt.bug} found by {hunt.signature} after {hunt.executions} cases, {hunt.cpu_seconds:.1f} s"
     return f"{hunt.bug} not found in {hunt.executions} cases, {hunt.cpu_seconds:.0f} s: {hunt.reach}"
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
+    # The group outlives its leader if a worker does.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import TYPE_CHECKING
 
 import msgspec
-from hypothesis import strategies as st
 
 from fuzz.campaign.spaces import CampaignSpace
 from fuzz.engines.choice import choose
@@ -15,6 +15,10 @@ from fuzz.engines.model import Case, CaseSpace, Engine, Event, Harness, Plan
 from targets.contract import Limits, Request, SamplingParams, Target, TargetKind
 from targets.errors import UsageError
 from targets.trace import Arrival, Trace
+
+if TYPE_CHECKING:
+    # Importing Hypothesis takes half a second, which only this rival should pay.
+    from hypothesis.strategies import SearchStrategy
 
 PLAIN_HYPOTHESIS = "plain-hypothesis"
 RIVALS = (PLAIN_HYPOTHESIS,)
@@ -42,7 +46,7 @@ class PlainSpace:
     full: CampaignSpace
     limits: Limits
 
-    def strategy(self) -> st.SearchStrategy[Case]:
+    def strategy(self) -> SearchStrategy[Case]:
         """Plain traces."""
         return plain_traces(self.limits)
 
@@ -63,8 +67,10 @@ class PlainSpace:
         return self.full.decode(data)
 
 
-def plain_traces(limits: Limits) -> st.SearchStrategy[Case]:
+def plain_traces(limits: Limits) -> SearchStrategy[Case]:
     """Up to six requests with prompts of up to 64 tokens and the usual options over their usual ranges."""
+    from hypothesis import strategies as st
+
     sampling = st.builds(
         SamplingParams,
         temperature=st.sampled_from([0.0, 0.7, 1.0, 1.5]),
