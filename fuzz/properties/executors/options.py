@@ -91,7 +91,7 @@ def sampler_metamorphics(lab: Lab, case: Trace) -> Iterator[Violation]:
 
     The sampled requests of the case are made greedy by temperature 0, and by each of these in place of it. Adding the
     same bias to every token is tried where the domain allows so many biases and no repetition penalty is in use. The
-    first request that uses a filter draws the same in one step with a much colder and a much hotter copy of itself.
+    first request that uses a filter, a much colder and a much hotter copy of it draw together what each draws alone.
     """
     sampled = [a.request for a in lab.base.valid() if a.request.sampling.temperature > 0]
     if sampled:
@@ -195,7 +195,8 @@ def _rows_apart(lab: Lab, case: Trace, sampled: list[Request]) -> Iterator[Viola
     ]
     fine = [copy for copy in copies if not breaches(copy, lab.domain, lab.limits)]
     together = lab.record(Trace(arrivals=tuple(Arrival(request=one) for one in (request, *fine)), knobs=case.knobs))
-    yield from relate(lab, "P27", lab.alone(request), together, BATCH, pairs=[(request.id, request.id)])
+    for one in (request, *fine):
+        yield from relate(lab, "P27", lab.alone(one), together, BATCH, pairs=[(one.id, one.id)])
 
 
 def _alike(lab: Lab, answer: Answer) -> Iterator[Violation]:
