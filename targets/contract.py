@@ -255,6 +255,8 @@ class Target:
     devices: Callable[[], tuple[str, ...]] = field(default=lambda: ("cpu",))
     dtypes: tuple[str, ...] = ("float32",)
     knobs: tuple[Knob, ...] = ()
+    oracle: Callable[[], Callable[[Sequence[int], str | None], npt.NDArray[np.float64]]] | None = None
+    """Makes an independent implementation of the model: (token ids, adapter) to logits `[len, vocab]`, float64."""
     domain: Domain | None = None
     """The documented domain; None means `targets.domain.DEFAULT_DOMAIN`."""
     graphs: GraphDomain | None = None

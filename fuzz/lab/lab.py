@@ -29,6 +29,9 @@ from targets.domain import DEFAULT_DOMAIN, Breach, breaches
 from targets.errors import UsageError
 from targets.trace import Arrival, Trace
 
+ORACLE_TOKENS = 64
+"""Longest sequence that an oracle is asked for; it recomputes everything in Python."""
+
 
 class Tally:
     """What the properties have looked at in the case in hand."""
@@ -70,6 +73,7 @@ class Lab:
             measured=dict(measured or {}),
         )
         self._peer: Lab | None = None
+        self._oracle: Callable[[Sequence[int], str | None], Row] | None = None
         self.begin(Trace(arrivals=()))
 
     @property
@@ -83,6 +87,19 @@ class Lab:
         if self._peer is None:
             self._peer = Lab(self.target, "cpu", "float32")
         return self._peer
+
+    def independent_scores(self, token_ids: tuple[int, ...], adapter: str | None) -> Row | None:
+        """Logits `[len, vocab]` in float64 from elsewhere: the target's oracle, or else its peer.
+
+        None if there is neither, or for sequences of more than `ORACLE_TOKENS`, which an oracle takes long for.
+        """
+        if self.target.oracle is not None:
+            if self._oracle is None:
+                self._oracle = self.target.oracle()
+            return self._oracle(token_ids, adapter) if len(token_ids) <= ORACLE_TOKENS else None
+        if adapter is not None or (self.device, self.dtype) == ("cpu", "float32"):
+            return None
+        return self.peer.scores(token_ids)
 
     def begin(self, case: Trace) -> Trace:
         """Take up a case: forget the last one, fill in what is derived from output. Returns the literal case."""

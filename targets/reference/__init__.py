@@ -5,6 +5,7 @@ Importing this package does not import torch; loading a model does.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,12 @@ from targets.reference.settings import EngineSettings
 from targets.reference.text.tokenizer import EOS, PAD, SPECIAL, VOCAB_SIZE
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from targets.reference.model.batch import LanguageModel
+
+Oracle = Callable[[Sequence[int], str | None], "npt.NDArray[np.float64]"]
 
 DTYPES = ("float32", "bfloat16")
 
@@ -77,6 +83,20 @@ def load_hash(device: str, dtype: str) -> LanguageModel:
     return HashModel(check_device(device, torch_devices(), "reference-hash"), _dtype(dtype))
 
 
+def decoder_oracle(ternary: bool = False) -> Oracle:
+    """The decoder once more, in NumPy float64."""
+    from targets.reference.oracle import DecoderOracle
+
+    return DecoderOracle(DecoderConfig(ternary=ternary)).logits
+
+
+def hash_oracle() -> Oracle:
+    """The hash model once more."""
+    from targets.reference.oracle import HashOracle
+
+    return HashOracle().logits
+
+
 def _dtype(name: str) -> str:
     if name not in DTYPES:
         raise unknown("dtype", name, DTYPES, "These are the dtypes of the reference executor.")
@@ -87,6 +107,7 @@ DECODER = Target(
     name="reference",
     summary="small complete engine, random decoder",
     load=load_decoder,
+    oracle=decoder_oracle,
     open=open_executor,
     limits=LIMITS,
     devices=torch_devices,
@@ -101,6 +122,7 @@ TERNARY = Target(
     name="reference-ternary",
     summary="the same engine, decoder with ternary linear layers",
     load=partial(load_decoder, ternary=True),
+    oracle=partial(decoder_oracle, ternary=True),
     open=open_executor,
     limits=LIMITS,
     devices=torch_devices,
@@ -115,6 +137,7 @@ HASH = Target(
     name="reference-hash",
     summary="the same engine, hash model with a guaranteed margin",
     load=load_hash,
+    oracle=hash_oracle,
     open=open_executor,
     limits=LIMITS,
     devices=torch_devices,
