@@ -24,6 +24,7 @@ COMMANDS = {
     "corpus": "List, add, merge or minimize cases.",
     "targets": "List the targets, or show one.",
     "properties": "List and explain the properties.",
+    "check": "Certificate, regressions, properties and coverage in one release gate.",
     "gaps": "List what corpus and regressions do not exercise, by coverage tiers.",
     "certify": "Prove in seconds that a target works at all, for a build step.",
     "bench": "Measure containment, engines, and more; prints ratios of one run.",
