@@ -13,6 +13,8 @@ from targets.http.case import Exchange, Framing, HttpCase, Intent, Piece
 from targets.http.dialects.model import Json
 from targets.http.proof import prove
 
+_FINEST = 16
+
 
 def size(case: HttpCase) -> tuple[int, int, int]:
     """Exchanges, bytes on the wire as pieces say, and length of the case's JSON; simplifying lowers it."""
@@ -118,8 +120,9 @@ def _simpler_pieces(exchange: Exchange) -> Iterator[Exchange]:
 
 
 def _cuts(length: int) -> Iterator[tuple[int, int]]:
+    """Parts to leave out: halves, quarters, down to sixteenths; what is left is cut again in the next round."""
     width = length // 2
-    while width:
+    while width and width >= length // _FINEST:
         for start in range(0, length, width):
             yield start, min(start + width, length)
         width //= 2
