@@ -109,8 +109,8 @@ def test_simplifying_ends_at_the_defect_alone() -> None:
         case = simpler
     [exchange] = case.exchanges
     assert exchange.defect is not None and exchange.defect.name == "temperature-too-small"
-    # The other required fields may go: a request without them still proves the same defect.
-    assert json_of(exchange.message) == {"temperature": -1}
+    # Required fields stay: without them the request would have a second defect, which could be the cause instead.
+    assert json_of(exchange.message) == {"model": "m", "prompt": "a", "temperature": -1}
 
 
 def test_a_lenient_family_makes_a_defect_undecided() -> None:
