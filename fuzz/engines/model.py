@@ -91,6 +91,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
     corpus: int
     compared: int
     excused: int
+    runs: int = 0
+    """Traces run on executors; properties run most cases several times."""
     checked: dict[str, int] = {}
     """Property code to the number of cases it judged."""
     restarts: int = 0

@@ -16,6 +16,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.executions = 0
+        self._runs = 0
         self._compared = 0
         self._excused = 0
         self._checked: Counter[str] = Counter()
@@ -26,6 +27,7 @@ class Tally:
         verdict = trial.verdict
         if verdict is None:
             return
+        self._runs += verdict.runs
         self._compared += verdict.compared
         self._excused += verdict.excused
         for code in verdict.checked:
@@ -38,6 +40,7 @@ class Tally:
             seconds=seconds,
             arms=arms,
             corpus=corpus,
+            runs=self._runs,
             compared=self._compared,
             excused=self._excused,
             checked=dict(self._checked),

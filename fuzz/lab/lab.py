@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -124,7 +124,7 @@ class Lab:
         return self._base
 
     @property
-    def recordings(self) -> Iterable[Recording]:
+    def recordings(self) -> tuple[Recording, ...]:
         """Every run that was made for the case in hand."""
         return tuple(self._recordings.values())
 

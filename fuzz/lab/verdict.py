@@ -33,6 +33,7 @@ def judge(lab: Lab, case: Trace, chosen: Iterable[Property]) -> Verdict:
         violations=_distinct(violations),
         checked=tuple(checked),
         vacuous=tuple(vacuous),
+        runs=len(lab.recordings),
         compared=lab.tally.compared,
         excused=lab.tally.excused,
         features=features(lab, base),

@@ -49,6 +49,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Codes of the properties that ran and had something to compare."""
     vacuous: tuple[str, ...] = ()
     """Codes of the properties that ran but found nothing to compare in this case."""
+    runs: int = 0
+    """Times that a trace was run on an executor: the case itself, and what properties made of it."""
     compared: int = 0
     """Pairs of runs compared."""
     excused: int = 0

@@ -53,6 +53,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Property code to the number of cases that it judged."""
     not_applicable: dict[str, dict[str, str]]
     """Target to property code to the reason."""
+    runs: int
+    """Traces run on executors; properties run most cases several times."""
     compared: int
     excused: int
     inconclusive: tuple[str, ...]
@@ -74,6 +76,7 @@ def summarise(state: CampaignState) -> Summary:
         not_applicable={
             job.unit.target: job.described.missing for job in state.jobs.values() if job.described is not None
         },
+        runs=state.total("runs"),
         compared=state.total("compared"),
         excused=state.total("excused"),
         inconclusive=inconclusive(state),

@@ -77,9 +77,9 @@ def _show_properties(summary: Summary, console: Console) -> None:
             reasons = "; ".join(f"{code} {reason}" for code, reason in missing.items())
             console.print(Text(f"not applicable to {target}: {reasons}"), soft_wrap=True)
     share = f" ({summary.excused / summary.compared:.2%})" if summary.compared else ""
-    console.print(
-        f"comparisons: {summary.compared:,}, excused at near-ties: {summary.excused:,}{share}", highlight=False
-    )
+    runs = f"traces run: {summary.runs:,}, " if summary.runs else ""
+    counts = f"{runs}comparisons: {summary.compared:,}, excused at near-ties: {summary.excused:,}{share}"
+    console.print(counts, highlight=False)
 
 
 def _by_code(item: tuple[str, int]) -> tuple[str, int]:
