@@ -50,6 +50,8 @@ def draw_sampling(source: Source, space: Space, room: int) -> SamplingParams:
         for _ in range(source.choice(OPTION_COUNTS)):
             name = source.choice(space.option_fields)
             options[name] = draw_option(source, space, name)
+    if "logit_bias" in space.domain.supported and source.boolean(0.05):
+        options |= draw_monotony(source, space, room)
     return fitted(SamplingParams(**options), space, room)
 
 
@@ -123,6 +125,17 @@ def draw_bias(source: Source, space: Space) -> dict[int, float]:
         return dict.fromkeys(range(vocabulary), source.choice(values))
     count = min(source.integer(1, 4), space.domain.max_logit_bias)
     return {draw_token(source, space): source.choice(values) for _ in range(count)}
+
+
+def draw_monotony(source: Source, space: Space, room: int) -> dict[str, Any]:
+    """One token chosen over and over: where no text repeats, drafts of speculative decoding are hardly ever right."""
+    strongest = max(space.option_edges["logit_bias"], default=0.0)
+    options: dict[str, Any] = {"logit_bias": {draw_token(source, space): strongest}}
+    if "ignore_eos" in space.domain.supported:
+        options["ignore_eos"] = True
+    if "max_tokens" in space.domain.supported:
+        options["max_tokens"] = max(1, min(room, source.integer(4, 12)))
+    return options
 
 
 def draw_stop(source: Source, space: Space) -> tuple[str, ...]:
