@@ -143,7 +143,7 @@ def failure_text(trial: Trial, suite: Suite) -> str:
     lines = [f"{suite.name} on {suite.device} {suite.dtype}: {', '.join(signatures(trial))}"]
     for violation in trial.verdict.violations if trial.verdict else ():
         lines.append(f"  {violation.code}: {violation.message}")
-        lines += [f"    {name}: {value}" for name, value in violation.evidence.items()]
+        lines += [f"    {name}: {value}" for name, value in violation.evidence.items() if name != "script"]
     if trial.outcome.message:
         lines.append(f"  {trial.outcome.fate}: {trial.outcome.message}")
     if trial.outcome.stack:

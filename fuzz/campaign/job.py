@@ -159,7 +159,11 @@ def _load_corpus(plan: JobPlan, space: CampaignSpace) -> tuple[tuple[Case, ...],
     cases: list[Case] = []
     problems: list[str] = []
     for folder in folders:
-        loaded = load(folder)
+        try:
+            loaded = load(folder)
+        except CorpusError as error:
+            problems.append(str(error))
+            continue
         problems += map(str, loaded.skipped)
         cases += [space.adapt(stored.case) for stored in loaded.entries if stored.entry.kind == space.kind]
     return tuple(cases), tuple(problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from fuzz.campaign.plan import Unit
@@ -10,6 +11,7 @@ from targets.contract import Target
 from targets.devices import check_device
 from targets.errors import unknown
 
+ALLOWED_HOSTS = "INFERFUZZ_ALLOW_HOSTS"
 DEFAULT_TARGETS = ("reference", "reference-hash")
 
 
@@ -27,6 +29,23 @@ def units_of(targets: Sequence[str], devices: Sequence[str], dtypes: Sequence[st
         formats = [_check_dtype(dtype, target) for dtype in dtypes] or [target.dtypes[0]]
         made += [Unit(target=name, device=device, dtype=dtype) for device in chosen for dtype in formats]
     return tuple(dict.fromkeys(made))
+
+
+def server_name(target: str, dialect: str | None, family: str | None) -> str:
+    """The full name of a server given by URL and options: `openai:vllm+http://127.0.0.1:8000`.
+
+    The dialect is `openai` unless given. Other targets keep their name.
+    """
+    if not target.startswith(("http://", "https://")) or (dialect is None and family is None):
+        return target
+    return f"{dialect or 'openai'}{f':{family}' if family else ''}+{target}"
+
+
+def allow(hosts: Sequence[str]) -> None:
+    """Let servers on these hosts be tested, here and in the jobs' processes."""
+    if hosts:
+        known = os.environ.get(ALLOWED_HOSTS, "")
+        os.environ[ALLOWED_HOSTS] = ",".join(filter(None, (known, *hosts)))
 
 
 def _check_dtype(dtype: str, target: Target) -> str:

@@ -21,6 +21,9 @@ from fuzz import configuration
 @click.option("--property", "codes", multiple=True, metavar="CODE", help="Judge by this property only; repeatable.")
 @click.option("--engine", type=click.Choice(["auto", "guided", "atheris", "hypothesis"]), help="How cases are chosen.")
 @click.option("--deadline", type=float, metavar="SECONDS", help="Seconds a call may take before it counts as hung.")
+@click.option("--dialect", type=click.Choice(["openai", "anthropic", "ollama"]), help="What servers by URL speak.")
+@click.option("--family", help="Kind of server, for known deviations: strict, vllm, transformers, llama.cpp, ...")
+@click.option("--allow-host", "hosts", multiple=True, help="A host beside loopback that may be tested; repeatable.")
 @click.option("--folder", metavar="PATH", help="Where corpus and findings are kept. Default: .inferfuzz")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="Form of the summary.")
 def command(
@@ -34,6 +37,9 @@ def command(
     codes: tuple[str, ...],
     engine: str | None,
     deadline: float | None,
+    dialect: str | None,
+    family: str | None,
+    hosts: tuple[str, ...],
     folder: str | None,
     style: str,
 ) -> int:
@@ -47,15 +53,17 @@ def command(
 
     from fuzz.campaign.plan import CampaignPlan, seconds_of
     from fuzz.campaign.runner import run_campaign
-    from fuzz.campaign.units import units_of
+    from fuzz.campaign.units import allow, server_name, units_of
     from fuzz.properties.registry import find
     from fuzz.reports.progress import ProgressView
     from fuzz.reports.summary import summarise
 
     defaults = configuration.load()
+    allow(hosts)
+    targets = tuple(server_name(target, dialect, family) for target in targets or defaults.targets)
     chosen = codes and tuple(find(code).code for code in codes)
     plan = CampaignPlan(
-        units=units_of(targets or defaults.targets, devices or defaults.devices, dtypes or defaults.dtypes),
+        units=units_of(targets, devices or defaults.devices, dtypes or defaults.dtypes),
         seconds=seconds_of(duration or defaults.time),
         jobs=jobs or defaults.jobs or _cores(),
         seed=secrets.randbelow(2**32) if seed is None else seed,

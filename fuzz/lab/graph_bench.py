@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.graph_lab import GraphLab
 from fuzz.properties.model import Property, Verdict, Violation
 from targets.contract import Target
 from targets.graph.case import GraphCase
+from targets.graph.contract import WritesScripts
 from targets.graph.result import GraphResult
 
 
@@ -33,7 +36,7 @@ class GraphBench:
         for found in chosen:
             before = lab.tally.looked + lab.tally.compared
             for violation in found.check(lab, case):
-                first.setdefault(violation.signature, violation)
+                first.setdefault(violation.signature, _with_script(lab, case, violation))
             (checked if lab.tally.looked + lab.tally.compared > before else vacuous).append(found.code)
         seen = {bucket(*parts) for parts in _labels(lab, case)}
         return Verdict(
@@ -48,6 +51,14 @@ class GraphBench:
     def calibrate(self) -> tuple[dict[str, float], dict[str, float]]:
         """Nothing is measured: results of a runner are compared exactly."""
         return {}, {}
+
+
+def _with_script(lab: GraphLab, case: GraphCase, violation: Violation) -> Violation:
+    """The violation with a script that shows the run without us, where the runner can write one."""
+    if not isinstance(lab.bench, WritesScripts) or lab.seen is None or case.defect is not None:
+        return violation
+    script = lab.bench.script_of(case, lab.seen)
+    return msgspec.structs.replace(violation, evidence=violation.evidence | {"script": script})
 
 
 def _labels(lab: GraphLab, case: GraphCase) -> Iterator[tuple[object, ...]]:

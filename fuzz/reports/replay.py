@@ -33,6 +33,8 @@ def show_replay(result: Replay, recipe: Recipe, versions: dict[str, str]) -> Non
 def _show_evidence(name: str, value: Evidence, console: Console) -> None:
     if name == "stack" and isinstance(value, list):
         console.print(Text("\n".join(f"  {line}" for line in value), style="dim"), soft_wrap=True)
+    elif name in ("script", "replay"):
+        console.print(Text(f"without inferfuzz:\n{value}"), soft_wrap=True)
     else:
         console.print(Text(f"  {name}: {value}"), soft_wrap=True)
 

@@ -78,3 +78,11 @@ class RunsTogether(Protocol):
 
     def run_together(self, cases: Sequence[GraphCase]) -> tuple[GraphResult, ...]:
         """Run valid cases side by side, one result for each in their order."""
+
+
+@runtime_checkable
+class WritesScripts(Protocol):
+    """Can say a run in the terms of the library it drives, so that a finding is checked without us."""
+
+    def script_of(self, case: GraphCase, result: GraphResult) -> str:
+        """A short Python script that runs the same graph with the recorded replies."""

@@ -15,6 +15,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.errors import GraphRecursionError, InvalidUpdateError
 from langgraph.graph import StateGraph
 
+from targets.graph.case import GraphCase
 from targets.graph.clock import VirtualLoop
 from targets.graph.config import GraphConfig, Value, channels_of
 from targets.graph.contract import GraphRejected
@@ -27,6 +28,7 @@ from targets.graph.validate import check, check_inputs, decode_config
 from targets.langgraph.compile import build
 from targets.langgraph.nodes import PREFIX, RECORD, NodeFailed, values_of
 from targets.langgraph.record import Record
+from targets.langgraph.standalone import standalone_script
 from targets.reference.graph.journey import Journey, Progress, Scene
 from targets.reference.graph.plan import Plan, make_plan
 
@@ -130,6 +132,10 @@ class LangGraphRunner:
         if self._loop and (tasks := asyncio.all_tasks(self._loop)):
             self._loop.run_until_complete(asyncio.wait(tasks))
         return left
+
+    def script_of(self, case: GraphCase, result: GraphResult) -> str:
+        """The case as a script that needs LangGraph alone."""
+        return standalone_script(case, result)
 
     def close(self) -> None:
         """Close the runner's loop and forget its checkpoints."""

@@ -1,0 +1,54 @@
+"""A mutation run for people."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from fuzz.gaps.mutation.model import Bucket, ModuleScore, Mutant, MutationReport
+
+MOST = 10
+"""Survivors whose diff is shown; the JSON form holds all."""
+
+
+def show_mutation(report: MutationReport, console: Console, most: int = MOST) -> None:
+    """Print the scores with every bucket, the survivors with their diffs, and the verdict."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("", *map(str, Bucket), "score"):
+        table.add_column(title, justify="right" if title else "left")
+    for row in (*report.modules, *report.tiers):
+        table.add_row(_name(row, report), *(str(row.buckets.get(str(bucket), "")) for bucket in Bucket), _score(row))
+    console.print(table)
+    for mutant in report.survivors[:most]:
+        _show_survivor(mutant, report.target, console)
+    if len(report.survivors) > most:
+        console.print(Text(f"... and {len(report.survivors) - most} more (--all shows them)", style="dim"))
+    if report.new_survivors is not None:
+        console.print(f"survivors that the baseline does not have: {len(report.new_survivors)}", highlight=False)
+    for note in report.notes:
+        console.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
+    for reason in report.reasons:
+        console.print(Text(reason, style="bold red"), soft_wrap=True)
+    word, style = ("noticed", "bold green") if not report.reasons else ("not noticed enough", "bold red")
+    console.print(Text.assemble((word, style), f": {report.target}, {report.cases} cases, {report.seconds:.0f} s"))
+
+
+def _name(row: ModuleScore, report: MutationReport) -> str:
+    return f"tier {row.name}" if row in report.tiers else row.name
+
+
+def _score(row: ModuleScore) -> str:
+    # Never rounded up to a score that has not been reached.
+    return f"{int(row.score * 100) / 100:.2f}"
+
+
+def _show_survivor(mutant: Mutant, target: str, console: Console) -> None:
+    near = f"; nearest: {', '.join(mutant.nearest)}" if mutant.nearest else ""
+    head = f" {mutant.function} in {mutant.path}{near}"
+    console.print(Text.assemble((str(mutant.bucket), "bold yellow"), head), soft_wrap=True)
+    if mutant.diff:
+        changed = [line for line in mutant.diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+        console.print(Syntax("\n".join(changed), "diff", background_color="default"))
+    console.print(Text(f"  inferfuzz mutate {target} --mutant '{mutant.name}'", style="cyan"), soft_wrap=True)
