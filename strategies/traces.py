@@ -101,7 +101,7 @@ def draw_arrival(source: Source, setting: Setting, earlier: tuple[Arrival, ...],
 def draw_pressure(source: Source, setting: Setting) -> tuple[Arrival, ...]:
     """Requests whose prompts together about fill the block pool, and that outgrow it while they run.
 
-    Each of them fits alone, one in twenty just so; they arrive within a few steps of each other.
+    Each of them fits alone, one in twelve just so; they arrive within a few steps of each other.
     """
     space, geometry = setting.space, setting.geometry
     pool = geometry.pool or geometry.context
@@ -113,8 +113,10 @@ def draw_pressure(source: Source, setting: Setting) -> tuple[Arrival, ...]:
         if arrivals and source.boolean(0.1):
             request = draw_request(source, setting, name, requests_of(arrivals))
         else:
-            whole = source.boolean(0.05)
-            length = max(1, (setting.ceiling if whole else share) - source.integer(0, 2 * geometry.block))
+            # A request that needs every block of the pool is a border of its own.
+            whole = source.boolean(0.08)
+            length = setting.ceiling - source.integer(0, 2) if whole else share - source.integer(0, 2 * geometry.block)
+            length = max(1, length)
             tokens = expanded(source.integer(0, 2**32 - 1), length, space.limits.vocab_size)
             request = new_request(source, setting, name, tokens)
         request = longer(source, setting, request)
