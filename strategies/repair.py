@@ -104,6 +104,8 @@ def fit_fields(arrival: Arrival, space: Space) -> Arrival:
         changes["prompt"] = tuple(token % limits.vocab_size for token in prompt)
     elif not prompt and arrival.follow is None and not space.domain.empty_prompt:
         changes["prompt"] = (0,)
+    if request.cache_salt is not None and not space.domain.cache_salt:
+        changes["cache_salt"] = None
     if request.adapter is not None and request.adapter not in limits.adapters:
         changes["adapter"] = limits.adapters[0] if limits.adapters else None
     sampling = fit_sampling(request.sampling, space)

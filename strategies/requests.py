@@ -83,7 +83,7 @@ def draw_cache_keys(source: Source, space: Space) -> dict[str, Any]:
     """An adapter if the target has any, or a salt."""
     if space.limits.adapters and source.boolean():
         return {"adapter": source.choice(space.limits.adapters)}
-    return {"cache_salt": source.choice((*SALTS, *space.limits.adapters))}
+    return {"cache_salt": source.choice((*SALTS, *space.limits.adapters))} if space.domain.cache_salt else {}
 
 
 def room_behind(setting: Setting, length: int) -> int:

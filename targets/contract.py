@@ -290,5 +290,7 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Entries of a logit bias."""
     empty_prompt: bool = False
     """Whether a prompt without tokens is valid."""
+    cache_salt: bool = True
+    """Whether requests may carry a salt; an executor that cannot keep salts apart must refuse them."""
     logprobs_scale: str = "raw"
     """`raw`: log-softmax of the model's logits; `processed`: of the distribution sampled from."""

@@ -143,6 +143,8 @@ def _prompt_breaches(request: Request, domain: Domain, limits: Limits) -> Iterat
     salt: Any = request.cache_salt
     if salt is not None and not isinstance(salt, str):
         yield Breach("cache_salt", salt, "a text")
+    elif salt is not None and not domain.cache_salt:
+        yield Breach("cache_salt", salt, "none; this target does not keep salts apart")
 
 
 def _number_breaches(sampling: SamplingParams, domain: Domain) -> Iterator[Breach]:

@@ -60,6 +60,7 @@ GENERATE_LIMITS = Limits(
 CONTINUOUS_DOMAIN = Domain(
     bounds=DEFAULT_DOMAIN.bounds,
     supported=("temperature", "top_k", "top_p", "stop_token_ids", "ignore_eos", "max_tokens", "logprobs", "n"),
+    cache_salt=False,
     logprobs_scale="processed",
 )
 """What its requests can choose one by one; everything else is an option of the whole engine there."""

@@ -86,6 +86,13 @@ def test_a_field_that_the_target_does_not_support_must_keep_its_default() -> Non
     assert [breach.field for breach in breaches(request, domain, LIMITS)] == ["sampling.min_p"]
 
 
+def test_a_salt_is_outside_where_salts_are_not_kept_apart() -> None:
+    request = Request(id="a", prompt=(1,), cache_salt="tenant")
+    without = msgspec.structs.replace(DEFAULT_DOMAIN, cache_salt=False)
+    assert breaches(request, DEFAULT_DOMAIN, LIMITS) == ()
+    assert [breach.field for breach in breaches(request, without, LIMITS)] == ["cache_salt"]
+
+
 def test_an_unknown_adapter_is_found() -> None:
     request = Request(id="a", prompt=(1,), adapter="blue")
     assert [breach.allowed for breach in breaches(request, DEFAULT_DOMAIN, LIMITS)] == ["one of red"]

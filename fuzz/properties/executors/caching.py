@@ -71,7 +71,7 @@ def _rivals(lab: Lab, request: Request) -> Iterator[Request]:
         for adapter in (None, *lab.limits.adapters):
             if adapter != request.adapter:
                 yield msgspec.structs.replace(request, id=f"{request.id}-before", adapter=adapter)
-    if request.cache_salt is not None:
+    if request.cache_salt is not None and lab.domain.cache_salt:
         for salt in (None, f"{request.cache_salt}x"):
             yield msgspec.structs.replace(request, id=f"{request.id}-before", cache_salt=salt)
 
