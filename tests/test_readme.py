@@ -50,6 +50,12 @@ def test_the_readme_begins_with_its_two_commands() -> None:
     assert [line.split("#")[0].strip() for line in block[1].strip().splitlines()] == ["make run", "make test"]
 
 
+def test_the_graph_adapter_is_the_one_that_is_tested() -> None:
+    adapter = (Path(__file__).parent / "examples" / "graph_adapter.py").read_text().strip()
+    assert adapter in README
+    assert len([line for line in adapter.splitlines() if line.strip()]) < 40
+
+
 def test_an_engine_of_ones_own_takes_under_25_lines() -> None:
     assert len([line for line in example().splitlines() if line.strip()]) < 25
 
