@@ -26,6 +26,7 @@ COMMANDS = {
     "properties": "List and explain the properties.",
     "check": "Certificate, regressions, properties and coverage in one release gate.",
     "gaps": "List what corpus and regressions do not exercise, by coverage tiers.",
+    "mutate": "List changes of the critical modules that no property would notice.",
     "certify": "Prove in seconds that a target works at all, for a build step.",
     "bench": "Measure containment, engines, and more; prints ratios of one run.",
     "serve": "Serve the reference front end or a mock server.",

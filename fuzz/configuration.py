@@ -20,6 +20,8 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Percent of the lines."""
     branches: float | None = None
     """Percent of the branches; the same as `lines` if left out."""
+    mutation: float | None = None
+    """Least share of the mutants that must be noticed, 0 to 1."""
 
 
 class ProfileOverride(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):

@@ -16,10 +16,12 @@ MOST = 10
 def show_mutation(report: MutationReport, console: Console, most: int = MOST) -> None:
     """Print the scores with every bucket, the survivors with their diffs, and the verdict."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("", *map(str, Bucket), "score"):
+    rows = (*report.modules, *report.tiers)
+    seen = [str(bucket) for bucket in Bucket if any(row.buckets.get(str(bucket)) for row in rows)]
+    for title in ("", *seen, "score"):
         table.add_column(title, justify="right" if title else "left")
-    for row in (*report.modules, *report.tiers):
-        table.add_row(_name(row, report), *(str(row.buckets.get(str(bucket), "")) for bucket in Bucket), _score(row))
+    for row in rows:
+        table.add_row(_name(row, report), *(str(row.buckets.get(bucket, 0)) for bucket in seen), _score(row))
     console.print(table)
     for mutant in report.survivors[:most]:
         _show_survivor(mutant, report.target, console)
