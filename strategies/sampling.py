@@ -51,7 +51,8 @@ def draw_sampling(source: Source, space: Space, room: int) -> SamplingParams:
             name = source.choice(space.option_fields)
             options[name] = draw_option(source, space, name)
     if "logit_bias" in space.domain.supported and source.boolean(0.05):
-        options |= draw_monotony(source, space, room)
+        sampled = options.get("temperature", NEUTRAL.temperature) > 0
+        options |= draw_candidates(source, space, room, sampled=sampled)
     return fitted(SamplingParams(**options), space, room)
 
 
@@ -127,14 +128,24 @@ def draw_bias(source: Source, space: Space) -> dict[int, float]:
     return {draw_token(source, space): source.choice(values) for _ in range(count)}
 
 
-def draw_monotony(source: Source, space: Space, room: int) -> dict[str, Any]:
-    """One token chosen over and over: where no text repeats, drafts of speculative decoding are hardly ever right."""
+def draw_candidates(source: Source, space: Space, room: int, *, sampled: bool) -> dict[str, Any]:
+    """All but a few tokens are out of the question.
+
+    One candidate is chosen over and over, and only where text repeats are drafts of speculative decoding right. Between
+    several of them a filter moves probabilities that a few hundred draws can tell.
+    """
+    supported = space.domain.supported
     strongest = max(space.option_edges["logit_bias"], default=0.0)
-    options: dict[str, Any] = {"logit_bias": {draw_token(source, space): strongest}}
-    if "ignore_eos" in space.domain.supported:
+    count = min(source.choice((1, 1, 2, 3, 4)), space.domain.max_logit_bias)
+    options: dict[str, Any] = {"logit_bias": {draw_token(source, space): strongest for _ in range(count)}}
+    if "ignore_eos" in supported:
         options["ignore_eos"] = True
-    if "max_tokens" in space.domain.supported:
+    if "max_tokens" in supported:
         options["max_tokens"] = max(1, min(room, source.integer(4, 12)))
+    filters = {"top_p": (0.2, 0.95), "min_p": (0.05, 0.6)}
+    name = source.choice(("top_p", "min_p", "top_k"))
+    if sampled and count > 1 and name in supported:
+        options[name] = source.integer(1, count) if name == "top_k" else round(source.number(*filters[name]), 2)
     return options
 
 
