@@ -14,7 +14,7 @@ from fuzz.configuration import Configuration
 from targets.errors import UsageError, unknown
 
 VARIABLE = "INFERFUZZ_PROFILE"
-STEPS = ("certify", "regressions", "properties", "gaps")
+STEPS = ("certify", "regressions", "properties", "gaps", "mutation")
 """Steps that a check may have, in their order."""
 
 _CI = ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "BUILDKITE", "CIRCLECI", "TF_BUILD", "TEAMCITY_VERSION")
@@ -31,7 +31,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Cases a property gets under pytest."""
     patience: float
     """What every timeout is multiplied by; machines of a CI are slow and shared."""
-    steps: tuple[str, ...] = STEPS
+    steps: tuple[str, ...] = STEPS[:-1]
     derandomize: bool = False
     """The same cases in every run, so that a change is never blamed for another's luck."""
 
@@ -39,8 +39,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 PROFILES: Mapping[str, Profile] = {
     "local": Profile(name="local", time="60s", examples=100, patience=1.0),
     "ci": Profile(name="ci", time="60s", examples=50, patience=3.0, derandomize=True),
-    "nightly": Profile(name="nightly", time="1h", examples=5_000, patience=3.0),
-    "release": Profile(name="release", time="10m", examples=1_000, patience=2.0),
+    "nightly": Profile(name="nightly", time="1h", examples=5_000, patience=3.0, steps=STEPS),
+    "release": Profile(name="release", time="10m", examples=1_000, patience=2.0, steps=STEPS),
 }
 
 

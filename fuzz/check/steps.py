@@ -21,6 +21,7 @@ from fuzz.contain.errors import ContainmentError
 from fuzz.findings import regression
 from fuzz.findings.regression import Regression
 from fuzz.findings.signature import signatures
+from fuzz.gaps.mutation.mutate import MutatePlan, mutate
 from fuzz.gaps.run import GapsPlan, find_gaps
 from fuzz.profiles import Profile
 from fuzz.reports.summary import summarise
@@ -203,10 +204,37 @@ def check_gaps(context: Context, target: str) -> StepResult:
     )
 
 
+def check_mutation(context: Context, target: str) -> StepResult:
+    """The mutation score of the critical modules."""
+    if "critical" not in context.configuration.tiers:
+        why = "the configuration names no critical modules ([tool.inferfuzz.tiers.critical])"
+        return StepResult(step="mutation", target=target, conclusion=Conclusion.SKIPPED, summary=why)
+    plan = MutatePlan(target, context.root, context.configuration, children=_cores())
+    report = mutate(plan, lambda _done, _total: None)
+    failing = [Problem(rule="mutation/score", message=reason) for reason in report.reasons]
+    survivors = [
+        Problem(
+            rule=f"mutation/{mutant.bucket.replace(' ', '-')}",
+            message=f"{mutant.function} in {mutant.path}: no property notices\n{mutant.diff}",
+            blocking=False,
+        )
+        for mutant in report.survivors
+    ]
+    shown = ", ".join(f"{tier.name} {tier.score:.2f}" for tier in report.tiers)
+    return StepResult(
+        step="mutation",
+        target=target,
+        conclusion=Conclusion.FAILED if failing else Conclusion.PASSED,
+        summary=f"score {shown or 'of nothing'}, {len(survivors)} unnoticed",
+        problems=(*failing, *survivors),
+    )
+
+
 _BY_NAME: dict[str, Callable[[Context, str], StepResult]] = {
     "certify": check_certificate,
     "regressions": check_regressions,
     "gaps": check_gaps,
+    "mutation": check_mutation,
 }
 
 

@@ -33,7 +33,8 @@ def command(
     output: Path | None,
     style: str,
 ) -> int:
-    """Check TARGETs before a release: certificate, regressions, properties with a budget, coverage tiers.
+    """Check TARGETs before a release: certificate, regressions, properties with a budget, coverage
+    tiers, and for the profiles nightly and release the mutation score.
 
     The profile says how much: --profile, INFERFUZZ_PROFILE, the configuration, or `ci` where CI is recognised and
     `local` elsewhere. Writes check.json, junit.xml and check.sarif. Exit code 1 if anything failed, 2 if a step could

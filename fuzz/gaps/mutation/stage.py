@@ -7,6 +7,7 @@ so that mutmut tests again only what has.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,10 +15,13 @@ from pathlib import Path
 import msgspec
 
 from fuzz.gaps.model import ReplayPlan
+from fuzz.gaps.mutation.model import NOTICED, bucket_of
 from fuzz.gaps.mutation.suite import CODES, OBSERVING, PLAN
-from fuzz.probes.sources import find_spec
+from fuzz.probes.sources import find_sources, find_spec
 from targets.errors import UsageError
 
+TESTS = "inferfuzz_tests.txt"
+"""Fingerprint of what the mutants were last tested by."""
 TEST = '''"""Every property on every case; written by `inferfuzz mutate`."""
 
 import pytest
@@ -33,7 +37,10 @@ _LEFT_OUT = ("__pycache__", ".git", ".mypy_cache", ".ruff_cache", "node_modules"
 
 
 def stage(folder: Path, modules: Iterable[str], mutated: Sequence[str], plan: ReplayPlan, codes: Sequence[str]) -> None:
-    """Write or refresh the scratch copy. `mutated` are patterns such as `package/module.py`. Raises `UsageError`."""
+    """Write or refresh the scratch copy. `mutated` are patterns such as `package/module.py`. Raises `UsageError`.
+
+    When cases or properties have changed, the mutants that nobody noticed are to be tested again.
+    """
     tops = sorted({module.partition(".")[0] for module in modules})
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,8 +49,30 @@ def stage(folder: Path, modules: Iterable[str], mutated: Sequence[str], plan: Re
         _write(folder / PLAN, msgspec.json.encode(plan))
         _write(folder / CODES, msgspec.json.encode([OBSERVING, *codes]))
         _write(folder / "pyproject.toml", _settings(names, mutated).encode())
+        tests = _fingerprint(plan, codes)
+        if not (folder / TESTS).is_file() or (folder / TESTS).read_text() != tests:
+            _forget_unnoticed(folder)
+            (folder / TESTS).write_text(tests)
     except OSError as error:
         raise UsageError(f"The scratch copy in {folder} cannot be written: {error}.") from error
+
+
+def _fingerprint(plan: ReplayPlan, codes: Sequence[str]) -> str:
+    """Changes with the cases, and with the source of the properties and of what they judge by."""
+    digest = hashlib.sha256(msgspec.json.encode(plan) + msgspec.json.encode(list(codes)))
+    for source in find_sources(("fuzz.properties", "fuzz.lab", "fuzz.judge")):
+        digest.update(source.data)
+    return digest.hexdigest()
+
+
+def _forget_unnoticed(folder: Path) -> None:
+    """mutmut tests a mutant again when its function has changed, but not when the tests have become stronger."""
+    (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+    for path in (folder / "mutants").rglob("*.meta"):
+        meta = json.loads(path.read_text(encoding="utf-8"))
+        codes = meta["exit_code_by_key"]
+        meta["exit_code_by_key"] = {name: code if bucket_of(code) in NOTICED else None for name, code in codes.items()}
+        path.write_text(json.dumps(meta, indent=4), encoding="utf-8")
 
 
 def _settings(names: Sequence[str], mutated: Sequence[str]) -> str:

@@ -77,8 +77,14 @@ def test_a_regression_that_fails_again_fails_the_check(project: Path) -> None:
     assert "was once refused" in problem["message"]
 
 
+def test_without_critical_modules_nothing_is_mutated(project: Path) -> None:
+    code, answer = invoke("scripted", "--step", "mutation")
+    assert code == 3
+    assert answer["steps"][0]["conclusion"] == "skipped"
+
+
 def test_an_unknown_step_is_the_users_mistake(project: Path) -> None:
-    with pytest.raises(UsageError, match="certify, regressions, properties, gaps"):
+    with pytest.raises(UsageError, match="certify, regressions, properties, gaps, mutation"):
         invoke("scripted", "--step", "mutants")
 
 

@@ -102,6 +102,20 @@ def test_a_src_layout_is_staged_flat_and_what_is_equal_is_left_alone(project: Pa
     assert not (folder / "tinyengine" / "gone.py").exists()
 
 
+def test_stronger_tests_test_again_what_nobody_noticed(project: Path) -> None:
+    folder = project / "scratch"
+    meta = folder / "mutants" / "tinyengine" / "engine.py.meta"
+    plan = ReplayPlan(target="t", device="cpu", dtype="float32", files=(), data="", cases=())
+    stage(folder, ("tinyengine",), ("tinyengine/engine.py",), plan, ("P4",))
+    meta.parent.mkdir(parents=True)
+    fates = {"killed": 1, "survived": 0, "no test": 33}
+    meta.write_text(json.dumps({"exit_code_by_key": fates}))
+    stage(folder, ("tinyengine",), ("tinyengine/engine.py",), plan, ("P4",))
+    assert json.loads(meta.read_text())["exit_code_by_key"] == fates
+    stage(folder, ("tinyengine",), ("tinyengine/engine.py",), plan, ("P4", "P6"))
+    assert json.loads(meta.read_text())["exit_code_by_key"] == {"killed": 1, "survived": None, "no test": None}
+
+
 def test_mutants_are_read_with_function_and_nearest_property(tmp_path: Path) -> None:
     folder = tmp_path / "mutants" / "p"
     folder.mkdir(parents=True)
