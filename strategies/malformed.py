@@ -24,7 +24,9 @@ def draw_defect(source: Source, request: Request, space: Space) -> Defect:
     """A proven defect for this request."""
     for _ in range(TRIES):
         kind = source.choice(DEFECTS)
-        text = filled(source.choice(kind.values), request, space)
+        # Values made from the target's own numbers lie right behind a border.
+        borders = [value for value in kind.values if "$" in value]
+        text = filled(source.choice(borders if borders and source.boolean(0.5) else kind.values), request, space)
         defect = Defect(name=kind.name, field=placed(source, kind.field, request), value=text)
         if prove(request, defect, space):
             return defect
