@@ -5,12 +5,13 @@ STAMP := $(VENV)/.installed
 # One thread for torch: the models are tiny, and forked workers must not inherit a thread pool.
 export OMP_NUM_THREADS = 1
 
-.PHONY: help install run test lint test-slow clean
+.PHONY: help install run test lint test-slow release-check clean
 
 help:
 	@echo "make run        a 60-second campaign on the reference executor"
 	@echo "make test       lint, types, layers and the test suite"
 	@echo "make test-slow  the tests marked slow"
+	@echo "make release-check  everything, with coverage tiers and mutants; takes long"
 
 install: $(STAMP)
 
@@ -34,6 +35,12 @@ test: lint
 
 test-slow: install
 	$(BIN)/pytest -m slow --timeout 1800
+
+release-check: test test-slow
+	$(BIN)/inferfuzz check reference reference-hash graph reference-openai --profile release \
+		--step certify --step regressions --step properties
+	$(BIN)/inferfuzz gaps reference-hash --tier critical --generated 60
+	$(BIN)/inferfuzz mutate reference-hash --all
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

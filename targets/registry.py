@@ -137,9 +137,10 @@ def load(location: str) -> Target:
 
 
 def _import(module_name: str, location: str) -> object:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    # The package of a project in src/ layout is found whether it is installed or not.
+    for folder in (Path.cwd() / "src", Path.cwd()):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
     try:
         return importlib.import_module(module_name)
     except Exception as error:

@@ -92,3 +92,13 @@ def test_an_unknown_device_names_those_offered() -> None:
 
 def test_a_device_without_index_means_the_first() -> None:
     assert check_device("cuda", ("cpu", "cuda:0"), "reference") == "cuda:0"
+
+
+def test_a_module_in_src_layout_is_found_without_being_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "lies_in_src.py").write_text("from targets.scripted import TARGET\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert registry.find("lies_in_src:TARGET").name == "scripted"
