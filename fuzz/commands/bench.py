@@ -45,7 +45,12 @@ def engines(duration: str, seeds: int, style: str) -> None:
 @click.option("--bug", "ids", multiple=True, metavar="ID", help="Hunt this bug only; repeatable.")
 @click.option("--time-per-bug", "duration", default="60s", metavar="60s", help="Processor time for each bug and seed.")
 @click.option("--linger", default="3s", metavar="3s", help="Processor time after a find, in which others may show.")
-@click.option("--engine", default="auto", help="guided, atheris, hypothesis, or the rival plain-hypothesis.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "guided", "atheris", "hypothesis", "plain-hypothesis"]),
+    default="auto",
+    help="How cases are chosen; plain-hypothesis is a rival: plain random requests, drawn by Hypothesis.",
+)
 @click.option("--corpus/--no-corpus", default=True, help="Start from the shipped seeds, as campaigns do.")
 @click.option("--seeds", type=click.IntRange(min=1), default=3, help="Seeds to repeat with.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Hunts at a time. Default: one a core.")
