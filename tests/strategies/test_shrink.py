@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from random import Random
 
 import pytest
@@ -90,7 +91,8 @@ def test_every_candidate_is_smaller_and_lies_in_the_space(any_space: Space, malf
     random = Random(12)
     for _ in range(4):
         trace = generate_trace(random, any_space, malformed=malformed)
-        for candidate in simplify(trace, any_space):
+        # A trace with a prompt of thousands of tokens has tens of thousands of candidates.
+        for candidate in islice(simplify(trace, any_space), 500):
             assert size(candidate) < size(trace)
             assert holds(candidate, any_space)
 
