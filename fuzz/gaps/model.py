@@ -115,6 +115,8 @@ class GapsReport(msgspec.Struct, frozen=True, kw_only=True):
     """Cases replayed."""
     properties: tuple[str, ...]
     """Codes that judged them."""
+    strategies: tuple[str, ...] = ()
+    """Modules of `strategies` that make such cases."""
     tiers: tuple[TierResult, ...]
     files: tuple[FileCoverage, ...]
     gaps: tuple[Gap, ...]

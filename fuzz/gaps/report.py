@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -96,6 +96,7 @@ def build_report(
     once = _comparable(before, versions)
     tiers: dict[str, TierResult] = {tier.name: tier for tier in once.tiers} if once else {}
     journal = collected.journal
+    strategies = tuple(sorted({case.strategy for case in plan.cases if case.name in journal.done}))
     lost = [f"case {name} ended the replay ({how}); its coverage is lost" for name, how in journal.lost.items()]
     raised = [f"case {name} raised {what}" for name, what in journal.raised.items()]
     broken = [f"case {name} violates {', '.join(codes)}" for name, codes in journal.violated.items()]
@@ -106,11 +107,12 @@ def build_report(
         versions=dict(versions),
         cases=len(journal.done),
         properties=journal.codes,
+        strategies=strategies,
         tiers=judge_tiers(files, configuration.tiers, tiers),
         files=files,
         gaps=gaps,
         changes=compare(once.gaps, gaps) if once else None,
-        notes=(*notes, *lost, *raised, *broken, *_stale(before, versions)),
+        notes=(*notes, *lost, *raised, *broken, *_stale(before, versions), *_gone(before, journal.codes, strategies)),
         complete=not journal.lost,
     )
 
@@ -158,6 +160,18 @@ def _minor(versions: Mapping[str, str]) -> str:
 
 def _comparable(before: GapsReport | None, versions: Mapping[str, str]) -> GapsReport | None:
     return before if before is not None and _minor(before.versions) == _minor(versions) else None
+
+
+def _gone(before: GapsReport | None, properties: Sequence[str], strategies: Sequence[str]) -> Iterator[str]:
+    """What took part in the baseline and no longer does; a likely cause of the gaps that opened."""
+    if before is None:
+        return
+    for code in before.properties:
+        if code not in properties:
+            yield f"property {code} judged the cases of the baseline and does not take part any more"
+    for module in before.strategies:
+        if module not in strategies:
+            yield f"the baseline had cases such as {module} makes; there is none any more"
 
 
 def _stale(before: GapsReport | None, versions: Mapping[str, str]) -> tuple[str, ...]:

@@ -67,6 +67,7 @@ def test_a_broken_executor_fails_the_step_that_is_about_it(name: str, step: str,
         executors.STEPS[step](subject_of(find(f"broken_targets:{name}")))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("broken")
 def test_an_executor_that_exits_fails_its_steps_and_the_others_are_still_tried() -> None:
     certificate = certify(CertifyPlan(target="broken_targets:DYING"))

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from fuzz.commands.gaps import command
 from fuzz.configuration import Configuration, load
+from fuzz.corpus.store import load as load_corpus
+from fuzz.corpus.store import shipped_seeds
+from fuzz.gaps.baseline import accept, baseline_path
+from fuzz.gaps.cases import strategy_of
 from fuzz.gaps.collect import Journal, collect
 from fuzz.gaps.model import ReplayPlan
 from fuzz.gaps.run import GapsPlan, find_gaps
@@ -58,6 +64,7 @@ def test_gaps_are_listed_by_function_with_kind_tier_and_who_comes_nearest(projec
     assert (project / "pages" / "lines" / linked).is_file()
 
 
+@pytest.mark.slow
 def test_a_baseline_shows_what_opened_and_what_moved(project: Path) -> None:
     assert invoke("--accept")[0] == 0
     edit(
@@ -73,6 +80,7 @@ def test_a_baseline_shows_what_opened_and_what_moved(project: Path) -> None:
     assert any("fell from" in reason for tier in answer["tiers"] for reason in tier["reasons"])
 
 
+@pytest.mark.slow
 def test_a_case_that_ends_the_process_is_named_and_the_others_count(project: Path) -> None:
     edit(
         project / ENGINE,
@@ -87,12 +95,33 @@ def test_a_case_that_ends_the_process_is_named_and_the_others_count(project: Pat
     assert result.report.cases > 10
 
 
+@pytest.mark.slow
 def test_an_interrupted_replay_is_taken_up_where_it_ended(project: Path) -> None:
     plan = GapsPlan(target="tinyengine.target:TARGET", root=project, configuration=load(project))
     first = find_gaps(plan, quiet)
     again = find_gaps(plan, quiet)
     assert again.report.gaps == first.report.gaps
     assert any("earlier run" in note for note in again.report.notes)
+
+
+@pytest.mark.slow
+def test_the_loss_of_a_strategy_or_a_property_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = GapsPlan(target="tinyengine.target:TARGET", root=project, configuration=load(project))
+    whole = find_gaps(plan, quiet)
+    whole.discard()
+    once = msgspec.structs.replace(whole.report, properties=(*whole.report.properties, "P99"))
+    accept(baseline_path(project / "corpus" / "gaps", plan.target), once)
+    seeds = project / "seeds"
+    seeds.mkdir()
+    for stored in load_corpus(shipped_seeds()).entries:
+        if strategy_of(stored.case) != "strategies.schedule":
+            shutil.copy(stored.path, seeds)
+    monkeypatch.setattr("fuzz.corpus.store.shipped_seeds", lambda: seeds)
+    report = find_gaps(plan, quiet).report
+    assert report.changes is not None
+    assert {gap.function for gap in report.changes.opened} >= {"Engine.abort"}
+    assert any("strategies.schedule" in note for note in report.notes)
+    assert any("property P99" in note for note in report.notes)
 
 
 def test_a_changed_source_is_measured_anew(project: Path) -> None:
@@ -126,6 +155,7 @@ def test_a_target_without_modules_is_told_to_name_them(project: Path) -> None:
         invoke()
 
 
+@pytest.mark.slow
 def test_annotations_are_workflow_commands(project: Path) -> None:
     _, shown = invoke("--format", "annotations")
     line = (project / ENGINE).read_text().splitlines().index(REFUSAL) + 1
