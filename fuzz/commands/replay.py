@@ -33,12 +33,13 @@ def command(
     from fuzz.reports.replay import show_replay
 
     defaults = configuration.load()
-    chosen = recipe(Path(folder or defaults.folder) / "findings", name, original=original)
+    found = recipe(Path(folder or defaults.folder) / "findings", name, original=original)
+    chosen = found.regression
     with ContainedHarness(target or chosen.target, device or chosen.device, chosen.dtype) as harness:
         case = space_for(harness.target).decode(bytes(chosen.case))
         result: Replay = replay(harness, case, chosen, times)
     if style == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(result), indent=1))
     else:
-        show_replay(result, chosen, harness.description.versions)
+        show_replay(result, found, harness.description.versions)
     return EXIT_FINDINGS if result.failed else EXIT_CLEAN

@@ -20,15 +20,9 @@ from targets.errors import UsageError
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """What a replay needs to know."""
 
-    name: str
-    signature: str
-    target: str
-    device: str
-    dtype: str
-    codes: tuple[str, ...]
-    case: msgspec.Raw
+    regression: Regression
     versions: dict[str, str] = {}
-    """Versions that the finding was made with."""
+    """Versions that the finding was made with, if it was a finding."""
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +48,7 @@ def recipe(folder: Path, name: str, *, original: bool = False) -> Recipe:
     return _from_finding(store.find(folder, name), original=original)
 
 
-def replay(bench: Bench, case: Case, chosen: Recipe, times: int) -> Replay:
+def replay(bench: Bench, case: Case, chosen: Regression, times: int) -> Replay:
     """Run the case so many times, each in a fresh worker."""
     failed = same = 0
     for _ in range(times):
@@ -79,31 +73,11 @@ def _from_file(path: Path, *, original: bool) -> Recipe:
     if isinstance(found, Finding):
         return _from_finding(found, original=original)
     try:
-        return _from_regression(regression.load(path))
+        return Recipe(regression=regression.load(path))
     except UsageError as error:
         raise UsageError(f"{path} is neither a finding ({found.reason}) nor a regression ({error}).") from None
 
 
 def _from_finding(finding: Finding, *, original: bool) -> Recipe:
-    return Recipe(
-        name=finding.id,
-        signature=finding.signature,
-        target=finding.target,
-        device=finding.device,
-        dtype=finding.dtype,
-        codes=finding.codes,
-        case=finding.original if original else finding.case,
-        versions=finding.versions,
-    )
-
-
-def _from_regression(found: Regression) -> Recipe:
-    return Recipe(
-        name=found.finding,
-        signature=found.signature,
-        target=found.target,
-        device=found.device,
-        dtype=found.dtype,
-        codes=found.codes,
-        case=found.case,
-    )
+    chosen = msgspec.structs.replace(finding, case=finding.original) if original else finding
+    return Recipe(regression=regression.promoted(chosen), versions=finding.versions)

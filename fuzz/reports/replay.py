@@ -42,8 +42,13 @@ def _show_evidence(name: str, value: Evidence, console: Console) -> None:
 def _verdict(result: Replay, recipe: Recipe) -> Text:
     of = f"{result.times} replay{'s' if result.times > 1 else ''}"
     if result.same:
-        return Text(f"{recipe.name} still fails: {recipe.signature} in {result.same} of {of}", style="bold red")
+        return Text(
+            f"{recipe.regression.finding} still fails: {recipe.regression.signature} in {result.same} of {of}",
+            style="bold red",
+        )
     if result.failed:
         shown = ", ".join(result.signatures)
-        return Text(f"{recipe.name} fails in another way in {result.failed} of {of}: {shown}", style="bold red")
-    return Text(f"{recipe.name} does not fail any more ({of})", style="bold green")
+        return Text(
+            f"{recipe.regression.finding} fails in another way in {result.failed} of {of}: {shown}", style="bold red"
+        )
+    return Text(f"{recipe.regression.finding} does not fail any more ({of})", style="bold green")

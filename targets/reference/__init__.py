@@ -103,47 +103,28 @@ def _dtype(name: str) -> str:
     return name
 
 
-DECODER = Target(
-    name="reference",
-    summary="small complete engine, random decoder",
-    load=load_decoder,
-    oracle=decoder_oracle,
-    open=open_executor,
-    limits=LIMITS,
-    devices=torch_devices,
-    dtypes=DTYPES,
-    knobs=KNOBS,
-    domain=DEFAULT_DOMAIN,
-    modules=("targets.reference",),
-    requires={"torch": "pip install torch"},
-)
+def _target(name: str, summary: str, load: Callable[[str, str], LanguageModel], oracle: Callable[[], Oracle]) -> Target:
+    return Target(
+        name=name,
+        summary=summary,
+        load=load,
+        oracle=oracle,
+        open=open_executor,
+        limits=LIMITS,
+        devices=torch_devices,
+        dtypes=DTYPES,
+        knobs=KNOBS,
+        domain=DEFAULT_DOMAIN,
+        modules=("targets.reference",),
+        requires={"torch": "pip install torch"},
+    )
 
-TERNARY = Target(
-    name="reference-ternary",
-    summary="the same engine, decoder with ternary linear layers",
-    load=partial(load_decoder, ternary=True),
-    oracle=partial(decoder_oracle, ternary=True),
-    open=open_executor,
-    limits=LIMITS,
-    devices=torch_devices,
-    dtypes=DTYPES,
-    knobs=KNOBS,
-    domain=DEFAULT_DOMAIN,
-    modules=("targets.reference",),
-    requires={"torch": "pip install torch"},
-)
 
-HASH = Target(
-    name="reference-hash",
-    summary="the same engine, hash model with a guaranteed margin",
-    load=load_hash,
-    oracle=hash_oracle,
-    open=open_executor,
-    limits=LIMITS,
-    devices=torch_devices,
-    dtypes=DTYPES,
-    knobs=KNOBS,
-    domain=DEFAULT_DOMAIN,
-    modules=("targets.reference",),
-    requires={"torch": "pip install torch"},
+DECODER = _target("reference", "small complete engine, random decoder", load_decoder, decoder_oracle)
+HASH = _target("reference-hash", "the same engine, hash model with guaranteed margins", load_hash, hash_oracle)
+TERNARY = _target(
+    "reference-ternary",
+    "the same engine, decoder with ternary linear layers",
+    partial(load_decoder, ternary=True),
+    partial(decoder_oracle, ternary=True),
 )
