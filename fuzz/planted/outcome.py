@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -25,16 +26,25 @@ def edit_of(bug: Bug) -> Edit:
 
 def outcomes(bug: Bug, case: Trace | GraphCase) -> tuple[object, object]:
     """What the case comes to without the bug, and with it. Runs in this process. Raises `EditError`."""
-    plain = outcome(registry.find(bug.target), case)
+    if isinstance(case, GraphCase):
+        plain = _graph_outcome(registry.find(bug.target), case)
+    else:
+        plain = _trace_outcome(_plain_lab(bug.target), case)
     with planted_target(bug.target, edit_of(bug)) as target:
         return plain, outcome(target, case)
 
 
 def outcome(target: Target, case: Trace | GraphCase) -> object:
     """Everything that a user of the target sees of the case; an exception is an outcome too."""
-    if isinstance(case, GraphCase):
-        return _graph_outcome(target, case)
-    lab = Lab(target)
+    return _graph_outcome(target, case) if isinstance(case, GraphCase) else _trace_outcome(Lab(target), case)
+
+
+@functools.cache
+def _plain_lab(name: str) -> Lab:
+    return Lab(registry.find(name))
+
+
+def _trace_outcome(lab: Lab, case: Trace) -> object:
     lab.begin(case)
     return lab.base
 
