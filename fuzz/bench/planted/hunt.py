@@ -124,6 +124,7 @@ def _report(plan: HuntPlan, watched: WatchedHarness, first: Finding | None, tria
         cpu_seconds=cpu_seconds,
         seconds=seconds,
         requests=_size(first.case),
+        case=bytes(first.case).decode(),
         findings=len(triage.findings),
     )
 

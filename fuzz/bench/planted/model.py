@@ -55,6 +55,8 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The same on the clock, other load of the machine included."""
     requests: int = 0
     """In the shrunk case; nodes for a graph."""
+    case: str = ""
+    """The shrunk case as JSON."""
     findings: int = 0
     """Different findings that the one bug led to."""
     flaky: int = 0
