@@ -14,6 +14,7 @@ import msgspec
 
 from fuzz.bench.planted.hunt import PATIENCE, SHRINKING
 from fuzz.bench.planted.model import BugResult, Hunt, HuntPlan, PlantedBenchmark
+from fuzz.bench.planted.rivals import RIVALS
 from fuzz.planted.model import Bug
 
 STARTING = 120.0
@@ -34,7 +35,11 @@ def measure(
     corpus: bool,
     progress: Callable[[str], None] = lambda _: None,
 ) -> PlantedBenchmark:
-    """Hunt every bug with every seed from 0 on. `progress` gets a line for each hunt that ended."""
+    """Hunt every bug with every seed from 0 on. `progress` gets a line for each hunt that ended.
+
+    Rivals start from nothing, whatever `corpus` says.
+    """
+    corpus = corpus and engine not in RIVALS
     plans = [
         HuntPlan(bug=bug, engine=engine, seed=seed, seconds=seconds, linger=linger, corpus=corpus)
         for bug in bugs
