@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +19,25 @@ from fuzz.campaign.spaces import space_for
 from fuzz.campaign.units import units_of
 from fuzz.engines.model import Case, Trial
 from fuzz.findings.regression import Regression
+from fuzz.findings.shrink import shrink
 from fuzz.findings.signature import signatures
 from fuzz.profiles import choose, chosen_explicitly
 from targets import registry
 from targets.codec import encode
 from targets.contract import Target
 
+SHRINKING = 10.0
+"""Seconds for shrinking beyond what Hypothesis does."""
 SHOWN = 4_000
 """Characters of a case that a failure shows; the whole case is in the file that it names."""
 
 
 class PropertyFailedError(AssertionError):
     """A property does not hold on a target; the text shows the shrunk case."""
+
+    def __init__(self, message: str, trial: Trial) -> None:
+        self.trial = trial
+        super().__init__(message)
 
 
 class NothingToCompareError(Exception):
@@ -75,15 +84,26 @@ class Suite:
         def holds(case: Case) -> None:
             trial = harness.judge(case, (code,))
             if trial.verdict is None or any(violation.code == code for violation in trial.verdict.violations):
-                raise PropertyFailedError(failure_text(trial, self))
+                raise PropertyFailedError(failure_text(trial, self), trial)
             assume(code in trial.verdict.checked)
 
         # Every property has its own place in Hypothesis' database of failing examples.
         holds.__qualname__ = f"inferfuzz.{self.label}.{code}"
         try:
             holds()
+        except PropertyFailedError as failed:
+            smallest = self._shrunk(failed.trial, code)
+            raise PropertyFailedError(failure_text(smallest, self), smallest) from None
         except Unsatisfiable:
             raise NothingToCompareError(f"{code} found nothing to compare in any case for {self.label}") from None
+
+    def _shrunk(self, trial: Trial, code: str) -> Trial:
+        """Hypothesis shrinks decisions; what is left shrinks further over the structure of the case."""
+        shown = signatures(trial)
+        signature = next((one for one in shown if one.startswith(f"{code}/")), shown[0])
+        judge = partial(self.harness.judge, codes=(code,), hasty=True)
+        until = time.monotonic() + SHRINKING
+        return shrink(trial, signature, space_for(self.target).simplify, judge, until=until).trial
 
     def replay(self, regression: Regression) -> None:
         """Judge a regression's case. Raises `PropertyFailedError` if it fails, in the old way or in a new one."""
@@ -91,7 +111,7 @@ class Suite:
         trial = self.harness.judge(case, regression.codes or None)
         if trial.failed:
             text = failure_text(trial, self)
-            raise PropertyFailedError(f"regression {regression.finding}: {regression.about}\n{text}")
+            raise PropertyFailedError(f"regression {regression.finding}: {regression.about}\n{text}", trial)
 
     def close(self) -> None:
         """End the workers."""

@@ -132,9 +132,10 @@ def inconclusive(state: CampaignState) -> tuple[str, ...]:
     if state.excused_share() > EXCUSED_LIMIT:
         share = f"{state.excused_share():.1%}"
         reasons.append(f"{share} of the comparisons ended at a near-tie; at most {EXCUSED_LIMIT:.0%} is conclusive")
-    silent = [job.unit.label for job in state.jobs.values() if not job.progress or not job.progress.executions]
+    ran = {job.unit.label for job in state.jobs.values() if job.progress and job.progress.executions}
+    silent = [unit.label for unit in state.plan.units if unit.label not in ran]
     if silent:
-        reasons.append(f"nothing was run on {', '.join(dict.fromkeys(silent))}")
+        reasons.append(f"nothing was run on {', '.join(silent)}")
     if state.flaky():
         reasons.append(f"{len(state.flaky())} failures did not repeat in every replay")
     return tuple(reasons)

@@ -17,6 +17,7 @@ from fuzz.properties.executors.text import REPLACEMENT, body, is_end_token
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.registry import register
 from targets.contract import FinishReason, Request, TokenLogprobs
+from targets.domain import is_token_id
 from targets.trace import Trace
 
 LOGPROB = 1e-4
@@ -53,7 +54,7 @@ def logprobs_are_right(lab: Lab, _case: Trace) -> Iterator[Violation]:
     cost=Cost.OBSERVES,
 )
 def limits_and_accounting(lab: Lab, _case: Trace) -> Iterator[Violation]:
-    """A finished sample has 1..max_tokens tokens, all of them counted; `length` means exactly max_tokens.
+    """A finished sample has 1..max_tokens tokens, ids of the vocabulary, all of them counted; `length` means exactly max_tokens.
 
     It ends at its first end-of-sequence or stop token (none before `min_tokens`) and at the earliest stop string,
     which the text does not show, or shows at its end with `include_stop`. A stop wins over the length. The stop
@@ -168,6 +169,10 @@ def _prompt_logprobs(lab: Lab, answer: Answer) -> Iterator[Violation]:
 def _accounting(lab: Lab, request: Request, sample: Sample) -> Iterator[tuple[str, str]]:
     """Slug and sentence for each thing that is wrong with a sample's ending."""
     sampling, count = request.sampling, len(sample.tokens)
+    strange = [token for token in sample.tokens if not is_token_id(token, lab.limits)]
+    if strange:
+        yield "no-token-id", f"{strange[0]!r} is no id in 0..{lab.limits.vocab_size - 1}"
+        return
     if count > sampling.max_tokens or (sample.complete and count < 1):
         yield "token-count", f"{count} tokens with max_tokens = {sampling.max_tokens}"
     if sample.terminals and sample.usage is None:
