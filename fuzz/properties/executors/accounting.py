@@ -54,7 +54,7 @@ def logprobs_are_right(lab: Lab, _case: Trace) -> Iterator[Violation]:
     cost=Cost.OBSERVES,
 )
 def limits_and_accounting(lab: Lab, _case: Trace) -> Iterator[Violation]:
-    """A finished sample has 1..max_tokens tokens, ids of the vocabulary, all of them counted; `length` means exactly max_tokens.
+    """A finished sample has 1..max_tokens tokens, all ids of the vocabulary and counted; `length` means max_tokens.
 
     It ends at its first end-of-sequence or stop token (none before `min_tokens`) and at the earliest stop string,
     which the text does not show, or shows at its end with `include_stop`. A stop wins over the length. The stop

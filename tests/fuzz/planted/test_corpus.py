@@ -19,9 +19,8 @@ from fuzz.properties.registry import applicable, capability_names, find
 BUGS = load_bugs(shipped_files())
 
 UNSEEN = {
-    "cache-window-off-by-one": "every path has the same wrong window; only another implementation tells",
     "device-ties-unordered": "no property looks at the order of equal alternatives",
-    "life-preempted-goes-to-the-end": "whoever is overtaken here only waits longer; P2 tells where the queue gets stuck",
+    "life-preempted-goes-to-the-end": "whoever is overtaken only waits longer; P2 tells where the queue gets stuck",
     "sample-tie-goes-to-the-highest": "a tie is excused wherever tokens are compared",
 }
 """Bugs whose witness no property objects to, and why."""
