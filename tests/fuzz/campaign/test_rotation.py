@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+from fuzz.campaign.rotation import Rotation, is_malformed
+from fuzz.contain.outcome import Fate, Outcome
+from fuzz.engines.model import Trial
+from fuzz.judge import Description
+from fuzz.properties.model import Verdict
+from targets.contract import Request, TargetKind
+from targets.trace import Arrival, Defect, Trace
+
+PLAIN = Trace(arrivals=(Arrival(request=Request(id="a", prompt=(1,))),))
+BROKEN = Trace(
+    arrivals=(
+        Arrival(request=Request(id="a", prompt=(1,)), defect=Defect(name="d", field="sampling.top_p", value="-1")),
+    )
+)
+DESCRIPTION = Description(
+    target="t",
+    device="cpu",
+    dtype="float32",
+    kind=TargetKind.EXECUTOR,
+    capabilities=(),
+    observing=("P1", "P2"),
+    relating=("P4", "P11", "P17"),
+    missing={},
+)
+
+
+def rotation() -> Rotation:
+    return Rotation(DESCRIPTION, random.Random(0))
+
+
+def test_observing_properties_judge_every_case_and_one_other_joins_them() -> None:
+    codes = rotation().next(PLAIN)
+    assert codes[:2] == ("P1", "P2")
+    assert codes[2:] in {("P11",), ("P17",)}
+
+
+def test_a_malformed_case_is_judged_by_the_properties_of_malformed_ones() -> None:
+    assert is_malformed(BROKEN)
+    assert rotation().next(BROKEN) == ("P1", "P2", "P4")
+
+
+def test_a_property_that_never_has_anything_to_compare_gets_few_turns() -> None:
+    turns: Counter[str] = Counter()
+    chosen = rotation()
+    for _ in range(400):
+        codes = chosen.next(PLAIN)
+        turns[codes[-1]] += 1
+        verdict = Verdict(checked=tuple(code for code in codes if code != "P17"))
+        chosen.learn(Trial(PLAIN, Outcome(fate=Fate.COMPLETED), verdict, codes))
+    assert turns["P11"] > 4 * turns["P17"] > 0
