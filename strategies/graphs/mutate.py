@@ -64,8 +64,17 @@ def crossover(first: GraphCase, second: GraphCase, random: Random, space: GraphS
 
 
 def is_valid(case: GraphCase, space: GraphSpace) -> bool:
-    """Whether the config, its defect left out, lies inside the documented domain."""
-    return next(breaches(case.config, space.domain), None) is None
+    """Whether the config, its defect left out, lies inside the documented domain and runs in reasonable time.
+
+    Work multiplies with each loop around a loop, so edits nest one level deeper than fresh graphs at the most.
+    """
+    return nesting(case.config) <= space.depth + 1 and next(breaches(case.config, space.domain), None) is None
+
+
+def nesting(config: GraphConfig) -> int:
+    """Graphs inside each other; 0 for a graph without bodies."""
+    bodies = [body for node in config.nodes if (body := body_of(node)) is not None]
+    return 1 + max(map(nesting, bodies)) if bodies else 0
 
 
 def _with_new_defect(case: GraphCase, source: Source, space: GraphSpace) -> GraphCase:
