@@ -72,7 +72,7 @@ class ContainedHarness:
             deadline=limits.deadline,
             # An accelerator's address space is huge, so a limit on it would end every worker.
             memory=None if on_device else limits.memory,
-            imports=("fuzz.campaign.probed_imports", *_libraries(self.target), "fuzz.judge"),
+            imports=("fuzz.campaign.probed_imports", *self.target.requires, "fuzz.judge"),
             shared=self.plan.size,
             core=limits.core,
             environment={VARIABLE: ",".join(module for module in self.target.modules if probed)},
@@ -146,10 +146,6 @@ class ContainedHarness:
             self.close()
             raise UsageError(_obituary(self.target.name, outcome))
         return msgspec.json.decode(outcome.reply or b"", type=Description)
-
-
-def _libraries(target: Target) -> tuple[str, ...]:
-    return tuple(target.requires)
 
 
 def _obituary(name: str, outcome: Outcome) -> str:
