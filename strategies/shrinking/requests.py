@@ -23,7 +23,7 @@ def simpler_arrivals(arrival: Arrival, trace: Trace) -> Iterator[Arrival]:
     if arrival.defect is not None and arrival.defect.field.startswith("prompt["):
         yield replace(arrival, defect=replace(arrival.defect, field="prompt[0]"))
     if arrival.follow is not None:
-        yield detached(arrival, {other.request.id: other for other in trace.arrivals})
+        yield from detachments(arrival, {other.request.id: other for other in trace.arrivals})
         yield replace(with_prompt(arrival, arrival.request.prompt or (0,)), follow=None)
         yield replace(arrival, follow=replace(arrival.follow, keep=None))
         yield replace(arrival, follow=replace(arrival.follow, completion=1))
@@ -93,14 +93,26 @@ def widths(length: int) -> Iterator[int]:
         power //= 2
 
 
-def detached(arrival: Arrival, known: Mapping[str, Arrival]) -> Arrival:
-    """The arrival with the literal part of what it followed, down the chain, in front of its own prompt."""
+def detachments(arrival: Arrival, known: Mapping[str, Arrival]) -> Iterator[Arrival]:
+    """The arrival without its follow: the literal prompts down the chain stand in front of its own.
+
+    First without the completions, which are known only where the trace runs; then with a token for each of theirs,
+    since many failures need the length of a prompt and not its content.
+    """
+    yield _detached(arrival, known, padded=False)
+    yield _detached(arrival, known, padded=True)
+
+
+def _detached(arrival: Arrival, known: Mapping[str, Arrival], *, padded: bool) -> Arrival:
     prompt, follow = arrival.request.prompt, arrival.follow
     remaining = dict(known)
     while follow is not None and follow.request_id in remaining:
         # Each is used once, so that a circle in a hand-written trace ends.
         model = remaining.pop(follow.request_id)
-        prompt = (*model.request.prompt[: follow.keep], *prompt)
+        kept = model.request.prompt[: follow.keep]
+        limit = model.request.sampling.max_tokens
+        filler = min(limit, follow.completion if follow.completion >= 0 else limit) if padded else 0
+        prompt = (*kept, *(model.request.prompt[-1:] or (0,)) * filler, *prompt)
         follow = model.follow
     return replace(with_prompt(arrival, prompt or (0,)), follow=None)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 
 import msgspec
 
 from strategies.arrivals import with_options, with_prompt, with_request, with_sampling
 from strategies.prompts import Prompt
-from strategies.shrinking.requests import detached, plain, simpler_arrivals, widths, with_max_tokens, with_shorter
+from strategies.shrinking.requests import detachments, plain, simpler_arrivals, widths, with_max_tokens, with_shorter
 from targets.contract import KnobValue
 from targets.domain import NEUTRAL
 from targets.trace import Arrival, Trace
@@ -37,24 +38,27 @@ def _fewer_requests(trace: Trace) -> Iterator[Trace]:
         for start in range(0, count, width):
             kept = [*range(start), *range(start + width, count)]
             if kept:
-                yield _subset(trace, kept)
+                yield from _subsets(trace, kept)
         width //= 2
     if count > 2:
-        yield from (_subset(trace, [index]) for index in range(count))
+        for index in range(count):
+            yield from _subsets(trace, [index])
 
 
-def _subset(trace: Trace, kept: Iterable[int]) -> Trace:
+def _subsets(trace: Trace, kept: Iterable[int]) -> Iterator[Trace]:
+    """The kept arrivals alone; what follows one that is gone is detached in each of the ways."""
     known = {arrival.request.id: arrival for arrival in trace.arrivals}
     arrivals = [trace.arrivals[index] for index in kept]
     remaining = {arrival.request.id for arrival in arrivals}
-    return replace(trace, arrivals=tuple(_unfollowed(arrival, known, remaining) for arrival in arrivals))
+    ways = zip(*(_unfollowed(arrival, known, remaining) for arrival in arrivals), strict=False)
+    yield from (replace(trace, arrivals=way) for way in ways)
 
 
-def _unfollowed(arrival: Arrival, known: Mapping[str, Arrival], remaining: set[str]) -> Arrival:
+def _unfollowed(arrival: Arrival, known: Mapping[str, Arrival], remaining: set[str]) -> Iterator[Arrival]:
     follow = arrival.follow
     if follow is None or follow.request_id in remaining:
-        return arrival
-    return detached(arrival, known)
+        return repeat(arrival, 2)
+    return detachments(arrival, known)
 
 
 def _without_knobs(trace: Trace) -> Iterator[Trace]:

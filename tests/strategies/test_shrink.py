@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from strategies.follows import reaches
 from strategies.generate import generate_trace
 from strategies.shrink import holds, simplify, size
 from strategies.space import Space
@@ -127,6 +128,20 @@ def test_dropping_a_followed_request_keeps_its_prompt_in_the_follower() -> None:
     second = Arrival(request=Request(id="r1", prompt=(9,)), follow=Follow(request_id="r0", completion=-1))
     singles = [trace.arrivals[0] for trace in simplify(Trace(arrivals=(first, second))) if len(trace.arrivals) == 1]
     assert (1, 2, 3, 9) in [arrival.request.prompt for arrival in singles]
+
+
+def test_a_prompt_made_long_by_what_it_follows_shrinks_to_one_request(space: Space) -> None:
+    first = Arrival(request=Request(id="r0", prompt=(1,), sampling=SamplingParams(max_tokens=3, temperature=0.0)))
+    follow = Follow(request_id="r0", completion=-1)
+    second = Arrival(
+        request=Request(id="r1", prompt=(1,), sampling=SamplingParams(max_tokens=1, temperature=0.0)), follow=follow
+    )
+    small = shrunk(
+        Trace(arrivals=(first, second)),
+        lambda trace: max(reach.length for reach in reaches(trace.arrivals).values()) > 4,
+        space,
+    )
+    assert [arrival.request.prompt for arrival in small.arrivals] == [(0,) * 5]
 
 
 def test_a_circle_of_follows_is_taken_apart() -> None:
