@@ -20,6 +20,7 @@ from fuzz.engines.frames import Kind, PipeClosedError, SetUp, receive, send
 from fuzz.engines.loop import drive
 from fuzz.engines.model import Case, CaseSpace, Event, Harness, Plan, Trial
 from fuzz.engines.novelty import Features, Novelty
+from fuzz.engines.outbox import Outbox
 from fuzz.engines.tally import survived
 from targets.codec import DecodeError, encode
 
@@ -40,8 +41,7 @@ class AtherisChooser:
         self._space = space
         self._plan = plan
         self._child: _LibFuzzer | None = None
-        self._notes: list[str] = []
-        self._failures: list[Trial] = []
+        self.outbox = Outbox()
         self.corpus = 0
 
     def choose(self) -> Case | None:
@@ -51,28 +51,18 @@ class AtherisChooser:
         try:
             return self._next_case(self._child)
         except PipeClosedError:
-            self._notes.append(f"libFuzzer ended by itself, so the engine ends:\n{self._child.last_words()}")
+            self.outbox.notes.append(f"libFuzzer ended by itself, so the engine ends:\n{self._child.last_words()}")
         except TimeoutError as error:
-            self._notes.append(f"{error}, so the engine ends")
+            self.outbox.notes.append(f"{error}, so the engine ends")
         return None
 
     def learn(self, trial: Trial, features: Features, new: Features) -> None:
         """Tell libFuzzer what the case reached: nothing, if it cost a worker."""
         self.corpus += len(new) > 0
         if trial.failed:
-            self._failures.append(trial)
+            self.outbox.failures.append(trial)
         if self._child is not None:
             self._child.answer(features if survived(trial) else features[:0])
-
-    def failures(self) -> list[Trial]:
-        """The last case, if it failed."""
-        failures, self._failures = self._failures, []
-        return failures
-
-    def notes(self) -> list[str]:
-        """What the child had to say."""
-        notes, self._notes = self._notes, []
-        return notes
 
     def close(self) -> None:
         """End the child."""
@@ -83,7 +73,7 @@ class AtherisChooser:
         while True:
             kind, payload = child.receive()
             if kind is Kind.NOTE:
-                self._notes.append(payload.decode())
+                self.outbox.notes.append(payload.decode())
                 continue
             try:
                 return self._space.decode(payload)

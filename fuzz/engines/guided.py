@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from fuzz.engines.loop import drive
 from fuzz.engines.model import Case, CaseSpace, Event, Harness, Plan, Trial
 from fuzz.engines.novelty import Features, Novelty
+from fuzz.engines.outbox import Outbox
 from fuzz.engines.schedule import Schedule, Seed
 from fuzz.engines.shares import Shares
 from fuzz.engines.tally import survived
@@ -38,8 +39,7 @@ class GuidedChooser:
         self._parent: Case | None = None
         self._energy = 0
         self._errors = 0
-        self._notes: list[str] = []
-        self._failures: list[Trial] = []
+        self.outbox = Outbox()
 
     @property
     def corpus(self) -> int:
@@ -68,22 +68,14 @@ class GuidedChooser:
         elif len(features) and survived(trial):
             self._schedule.drift(trial.case, features, lambda: len(encode(trial.case)))
         if trial.failed:
-            self._failures.append(trial)
-
-    def failures(self) -> list[Trial]:
-        """The last case, if it failed."""
-        failures, self._failures = self._failures, []
-        return failures
-
-    def notes(self) -> list[str]:
-        """The first error of a mutator."""
-        notes, self._notes = self._notes, []
-        return notes
+            self.outbox.failures.append(trial)
 
     def close(self) -> None:
         """Say how many more errors there were."""
         if self._errors > 1:
-            self._notes.append(f"{self._errors} mutations failed with errors of ours; fresh cases took their place")
+            self.outbox.notes.append(
+                f"{self._errors} mutations failed with errors of ours; fresh cases took their place"
+            )
 
     def _guarded(self, make: Callable[[], Case]) -> Case:
         try:
@@ -91,7 +83,7 @@ class GuidedChooser:
         except Exception:  # noqa: BLE001 - our defect: said once, and the campaign goes on
             self._errors += 1
             if self._errors == 1:
-                self._notes.append(f"a mutation failed, which is an error of ours:\n{traceback.format_exc()}")
+                self.outbox.notes.append(f"a mutation failed, which is an error of ours:\n{traceback.format_exc()}")
             return self._space.generate(self._random)
 
     def _mutant(self) -> Case:

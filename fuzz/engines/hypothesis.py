@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from fuzz.engines.loop import drive
 from fuzz.engines.model import Case, CaseSpace, Event, Harness, Plan, Trial
 from fuzz.engines.novelty import Features, Novelty
+from fuzz.engines.outbox import Outbox
 from fuzz.findings.signature import signatures
 from targets.codec import encode
 
@@ -104,8 +105,7 @@ class HypothesisChooser:
         self._asked = False
         self._drawn = 0
         self._shrinking = Shrinking(None if plan.seconds is None else time.monotonic() + plan.seconds)
-        self._failures: list[Trial] = []
-        self._notes: list[str] = []
+        self.outbox = Outbox()
         self.corpus = 0
 
     def choose(self) -> Case | None:
@@ -116,7 +116,7 @@ class HypothesisChooser:
             self._thread = threading.Thread(target=self._draw_rounds, name="hypothesis", daemon=True)
             self._thread.start()
         while (case := self._cases.get()) is _RoundEnded:
-            self._failures += self._shrinking.finish()
+            self.outbox.failures += self._shrinking.finish()
         self._asked = case is not None
         return case  # type: ignore[return-value]
 
@@ -127,24 +127,14 @@ class HypothesisChooser:
             self._asked = False
             self._answers.put(trial)
         elif trial.failed:
-            self._failures.append(trial)
-
-    def failures(self) -> list[Trial]:
-        """Failures of seeds, and those that have been shrunk."""
-        failures, self._failures = self._failures, []
-        return failures
-
-    def notes(self) -> list[str]:
-        """An error that is ours, if there was one."""
-        notes, self._notes = self._notes, []
-        return notes
+            self.outbox.failures.append(trial)
 
     def close(self) -> None:
         """End Hypothesis; what it was still shrinking is told as small as it is."""
         if self._thread is not None:
             self._answers.put(None)
             self._thread.join(timeout=5.0)
-        self._failures += self._shrinking.finish()
+        self.outbox.failures += self._shrinking.finish()
 
     def _draw_rounds(self) -> None:
         number = self._plan.seed
@@ -156,7 +146,7 @@ class HypothesisChooser:
         except _Stop:
             return
         except Exception:  # noqa: BLE001 - our defect, or the strategy's: said, and the engine ends
-            self._notes.append(f"Hypothesis cannot draw cases:\n{traceback.format_exc()}")
+            self.outbox.notes.append(f"Hypothesis cannot draw cases:\n{traceback.format_exc()}")
         self._cases.put(None)
 
     def _draw_round(self, test: Callable[[], None], number: int) -> bool:

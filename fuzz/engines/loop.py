@@ -20,6 +20,7 @@ from fuzz.engines.model import (
     Trial,
 )
 from fuzz.engines.novelty import Features, Novelty, features_of
+from fuzz.engines.outbox import Outbox
 from fuzz.engines.tally import Tally, survived
 from targets.codec import encode
 
@@ -34,17 +35,15 @@ class Chooser(Protocol):
     def corpus(self) -> int:
         """Cases it builds upon."""
 
+    @property
+    def outbox(self) -> Outbox:
+        """What it has to tell."""
+
     def choose(self) -> Case | None:
         """The next case to run; None when there is nothing left to try."""
 
     def learn(self, trial: Trial, features: Features, new: Features) -> None:
         """What the case came to: its features, and those that no case before had (none if it cost a worker)."""
-
-    def failures(self) -> list[Trial]:
-        """Failures to tell now, each only once: those just learnt of, or their shrunk forms later."""
-
-    def notes(self) -> list[str]:
-        """What people should know, each only once."""
 
     def close(self) -> None:
         """Release everything; nothing is chosen afterwards."""
@@ -82,9 +81,10 @@ class _Run:
 
     def tell(self) -> Iterator[Event]:
         """What the chooser has to say."""
-        for message in self._chooser.notes():
+        told = self._chooser.outbox.take()
+        for message in told.notes:
             yield Noted(message=message)
-        for trial in self._chooser.failures():
+        for trial in told.failures:
             yield Failed(case=encode(trial.case), outcome=trial.outcome, verdict=trial.verdict, codes=trial.codes)
 
     def execute(self, case: Case) -> Iterator[Event]:
