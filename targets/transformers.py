@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from targets.contract import Domain, Executor, Knob, KnobValue, Limits, Target
 from targets.devices import torch_devices
 from targets.domain import DEFAULT_DOMAIN
@@ -65,18 +67,7 @@ CONTINUOUS_DOMAIN = Domain(
 )
 """What its requests can choose one by one; everything else is an option of the whole engine there."""
 
-CONTINUOUS_LIMITS = Limits(
-    vocab_size=_VOCABULARY,
-    context_length=_CONTEXT,
-    eos_token_ids=(_EOS,),
-    pad_token_id=_PAD,
-    special_token_ids=_SPECIAL,
-    block_size=8,
-    chunk_size=32,
-    max_batch=8,
-    total_blocks=64,
-    max_samples=4,
-)
+CONTINUOUS_LIMITS = replace(GENERATE_LIMITS, block_size=8, chunk_size=32, total_blocks=64, max_logprobs=0)
 
 
 def load(device: str, dtype: str) -> LoadedModel:
