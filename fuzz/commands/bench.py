@@ -53,6 +53,7 @@ def engines(duration: str, seeds: int, style: str) -> None:
 )
 @click.option("--corpus/--no-corpus", default=True, help="Start from the shipped seeds, as campaigns do.")
 @click.option("--seeds", type=click.IntRange(min=1), default=3, help="Seeds to repeat with.")
+@click.option("--replays", type=click.IntRange(min=0), default=10, help="Replays of each finding in fresh processes.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Hunts at a time. Default: one a core.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="Form of the result.")
 def bugs(
@@ -63,6 +64,7 @@ def bugs(
     engine: str,
     corpus: bool,
     seeds: int,
+    replays: int,
     jobs: int | None,
     style: str,
 ) -> None:
@@ -90,6 +92,7 @@ def bugs(
         jobs=jobs or os.cpu_count() or 1,
         linger=seconds_of(linger),
         corpus=corpus,
+        replays=replays,
         progress=_say,
     )
     if style == "json":

@@ -23,6 +23,8 @@ from fuzz.contain.errors import ContainmentError
 from fuzz.corpus.store import load, shipped_seeds
 from fuzz.engines.model import Case, Failed, Plan, Trial
 from fuzz.findings.model import Finding
+from fuzz.findings.regression import promoted
+from fuzz.findings.replay import replay
 from fuzz.findings.triage import Context, Triage, soon
 from fuzz.planted.fresh import forget
 from fuzz.planted.hook import VARIABLE, install
@@ -62,7 +64,10 @@ def hold(plan: HuntPlan) -> Iterator[Hunt]:
     with ContainedHarness(bug.target, "cpu", "float32", seed=plan.seed) as harness:
         arms = arms_of(edit, plain, harness.plan)
         watched = WatchedHarness(harness, arms)
-        hunt = _run(plan, harness, watched, known=bool(arms))
+        hunt, findings = _run(plan, harness, watched, known=bool(arms))
+        if hunt.found:
+            repeated = min(_repeated(harness, one, plan.replays) for one in findings)
+            hunt = msgspec.structs.replace(hunt, replays=plan.replays, repeated=repeated)
     yield hunt
     finder.remove()
     if not hunt.found:
@@ -70,7 +75,10 @@ def hold(plan: HuntPlan) -> Iterator[Hunt]:
         yield msgspec.structs.replace(hunt, reach=_reach(plan, hunt, watched.reaching))
 
 
-def _run(plan: HuntPlan, harness: ContainedHarness, watched: WatchedHarness, *, known: bool) -> Hunt:
+def _run(
+    plan: HuntPlan, harness: ContainedHarness, watched: WatchedHarness, *, known: bool
+) -> tuple[Hunt, tuple[Finding, ...]]:
+    """What it came to, and its findings."""
     space = space_for(harness.target, harness.plan.constants.integers)
     engine, searched = engine_of(plan.engine, space, harness.target)
     context = Context(plan.bug.target, "cpu", "float32", plan.engine, plan.seed, {})
@@ -88,7 +96,7 @@ def _run(plan: HuntPlan, harness: ContainedHarness, watched: WatchedHarness, *, 
             break
     # What later failures told may have been merged into it.
     first = triage.findings.get(first.id, first) if first else None
-    return _report(plan, watched, first, triage, known=known)
+    return _report(plan, watched, first, triage, known=known), tuple(triage.findings.values())
 
 
 def _take(triage: Triage, space: CampaignSpace, event: Failed, watched: WatchedHarness, limit: float) -> None:
@@ -101,6 +109,11 @@ def _take(triage: Triage, space: CampaignSpace, event: Failed, watched: WatchedH
 def _confirmed(triage: Triage) -> Finding | None:
     found = (one for one in triage.findings.values() if one.confirmation.attempts and not one.confirmation.flaky)
     return next(found, None)
+
+
+def _repeated(harness: ContainedHarness, finding: Finding, times: int) -> int:
+    space = space_for(harness.target)
+    return replay(harness, space.decode(bytes(finding.case)), promoted(finding), times).same if times else 0
 
 
 def _report(plan: HuntPlan, watched: WatchedHarness, first: Finding | None, triage: Triage, *, known: bool) -> Hunt:

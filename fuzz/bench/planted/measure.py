@@ -19,7 +19,8 @@ from fuzz.planted.model import Bug
 
 STARTING = 120.0
 """Seconds that a hunt has for loading the target and for its last look, beside its own time."""
-
+REPLAYING = 12.0
+"""Seconds that a replay may take: the deadline of a call that hangs, and a fresh worker."""
 
 _running: set[subprocess.Popen[bytes]] = set()
 
@@ -33,6 +34,7 @@ def measure(
     jobs: int,
     linger: float,
     corpus: bool,
+    replays: int = 10,
     progress: Callable[[str], None] = lambda _: None,
 ) -> PlantedBenchmark:
     """Hunt every bug with every seed from 0 on. `progress` gets a line for each hunt that ended.
@@ -41,7 +43,7 @@ def measure(
     """
     corpus = corpus and engine not in RIVALS
     plans = [
-        HuntPlan(bug=bug, engine=engine, seed=seed, seconds=seconds, linger=linger, corpus=corpus)
+        HuntPlan(bug=bug, engine=engine, seed=seed, seconds=seconds, linger=linger, corpus=corpus, replays=replays)
         for bug in bugs
         for seed in range(seeds)
     ]
@@ -79,7 +81,7 @@ def hunt_apart(plan: HuntPlan) -> Hunt:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
     )
     _running.add(process)
-    longest = PATIENCE * (plan.seconds + plan.linger) + SHRINKING + STARTING
+    longest = PATIENCE * (plan.seconds + plan.linger) + SHRINKING + STARTING + REPLAYING * plan.replays
     try:
         output, complaints = process.communicate(msgspec.json.encode(plan), timeout=longest)
     except subprocess.TimeoutExpired:

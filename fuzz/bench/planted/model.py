@@ -24,6 +24,8 @@ class HuntPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Processor time after the first finding, in which further findings of the same bug would show."""
     corpus: bool = True
     """Start from the shipped seeds, as campaigns do."""
+    replays: int = 10
+    """How often the shrunk case of each finding is run again, each time in a fresh process."""
 
 
 class Reach(enum.StrEnum):
@@ -59,6 +61,10 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The shrunk case as JSON."""
     findings: int = 0
     """Different findings that the one bug led to."""
+    replays: int = 0
+    """How often the shrunk case of each finding was run again, each time in a fresh process."""
+    repeated: int = 0
+    """How often it failed in the finding's way; the least of all findings."""
     flaky: int = 0
     """Failures that did not repeat in fresh workers."""
     reached: int | None = None
@@ -119,6 +125,7 @@ class PlantedBenchmark(msgspec.Struct, frozen=True, kw_only=True):
             executions=spread([hunt.executions for hunt in found]),
             requests=spread([hunt.requests for hunt in found]),
             one_finding=sum(hunt.findings == 1 for hunt in found),
+            repeated=sum(hunt.repeated == hunt.replays for hunt in found),
             hunts_found=len(found),
             hunts=len(hunts),
         )
@@ -138,6 +145,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     requests: Spread | None
     one_finding: int
     """Hunts whose bug led to exactly one finding."""
+    repeated: int
+    """Hunts of which every finding repeated in all of its replays."""
     hunts_found: int
     hunts: int
 

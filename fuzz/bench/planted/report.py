@@ -17,7 +17,7 @@ def show(benchmark: PlantedBenchmark, console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("bug", "found", "by"):
         table.add_column(title, no_wrap=True)
-    for title in ("cases", "cpu s", "requests", "findings"):
+    for title in ("cases", "cpu s", "requests", "findings", "replays"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("otherwise", no_wrap=True)
     for result in benchmark.results:
@@ -40,6 +40,7 @@ def _cells(result: BugResult) -> tuple[Text | str, ...]:
         _shown(spread([hunt.cpu_seconds for hunt in found]), 1),
         _shown(spread([hunt.requests for hunt in found]), 0),
         _shown(spread([hunt.findings for hunt in found]), 0),
+        _replays(found),
         _counted(_reach(hunt) for hunt in result.hunts if not hunt.found),
     )
 
@@ -48,6 +49,12 @@ def _reach(hunt: Hunt) -> str:
     if hunt.problem:
         return "not held"
     return hunt.reach.value if hunt.reach else "not looked at"
+
+
+def _replays(hunts: Sequence[Hunt]) -> str:
+    """`10/10`: of the hunt whose finding repeated least."""
+    least = min((hunt for hunt in hunts if hunt.replays), key=lambda hunt: hunt.repeated, default=None)
+    return f"{least.repeated}/{least.replays}" if least else ""
 
 
 def _counted(names: Iterable[str]) -> str:
@@ -75,5 +82,6 @@ def _score_lines(benchmark: PlantedBenchmark) -> Sequence[str]:
             f"until found, median and quartiles: {_shown(score.cpu_seconds, 1)} s, {_shown(score.executions, 0)} cases",
             f"requests in the shrunk case: {_shown(score.requests, 0)};"
             f" exactly one finding in {score.one_finding} of {score.hunts_found} hunts",
+            f"every finding repeated in all of its replays in {score.repeated} of {score.hunts_found} hunts",
         ]
     return lines

@@ -18,7 +18,7 @@ def bug_named(name: str) -> Bug:
     return select(load_bugs(shipped_files()), [name])[0]
 
 
-def found(seed: int, cpu_seconds: float = 1.0, findings: int = 1) -> Hunt:
+def found(seed: int, cpu_seconds: float = 1.0, findings: int = 1, repeated: int = 10) -> Hunt:
     return Hunt(
         bug="b",
         seed=seed,
@@ -28,6 +28,8 @@ def found(seed: int, cpu_seconds: float = 1.0, findings: int = 1) -> Hunt:
         cpu_seconds=cpu_seconds,
         requests=2,
         findings=findings,
+        replays=10,
+        repeated=repeated,
     )
 
 
@@ -49,13 +51,33 @@ def test_a_bug_that_one_seed_of_three_misses_is_found_but_not_reliably() -> None
     assert (score.hunts, score.hunts_found, score.one_finding) == (3, 2, 1)
 
 
+def test_a_finding_that_repeats_nine_times_of_ten_does_not_count_as_repeated() -> None:
+    assert benchmark(found(0), found(1, repeated=9)).score.repeated == 1
+
+
 def test_the_table_tells_how_often_by_what_and_how_far_otherwise() -> None:
     out = io.StringIO()
     missed = Hunt(bug="b", seed=2, reach=Reach.NOT_NOTICED)
-    show(benchmark(found(0, 1.0), found(1, 3.0), missed), Console(file=out, width=160))
+    show(benchmark(found(0, 1.0), found(1, 3.0, repeated=9), missed), Console(file=out, width=160))
 
     row = next(line for line in out.getvalue().splitlines() if line.startswith("b "))
-    assert row.split() == ["b", "2", "of", "3", "P13", "10", "2.0", "(1.5", "to", "2.5)", "2", "1", "not", "noticed"]
+    assert row.split() == [
+        "b",
+        "2",
+        "of",
+        "3",
+        "P13",
+        "10",
+        "2.0",
+        "(1.5",
+        "to",
+        "2.5)",
+        "2",
+        "1",
+        "9/10",
+        "not",
+        "noticed",
+    ]
 
 
 def test_a_hunt_of_a_target_that_does_not_open_says_why() -> None:
@@ -80,5 +102,6 @@ def test_a_bug_is_hunted_found_and_shrunk(name: str, code: str) -> None:
 
     (hunt,) = result.hunts
     assert (hunt.found, hunt.by, hunt.findings, hunt.problem) == (True, code, 1, "")
+    assert (hunt.repeated, hunt.replays) == (10, 10)
     assert 1 <= hunt.requests <= 3
     assert hunt.reached
