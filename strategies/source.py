@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from hypothesis import strategies as st
@@ -70,7 +71,7 @@ class DrawSource:
 
     def integer(self, low: int, high: int) -> int:
         """A drawn integer; shrinks to `low`."""
-        return int(self._draw(st.integers(low, high)))
+        return int(self._draw(_integers(low, high)))
 
     def number(self, low: float, high: float) -> float:
         """A drawn finite float."""
@@ -78,17 +79,23 @@ class DrawSource:
 
     def boolean(self, probability: float = 0.5) -> bool:
         """Shrinks to False; the probability is kept in steps of one per mille."""
-        return int(self._draw(st.integers(0, 999))) >= 1000 - round(probability * 1000)
+        return int(self._draw(_integers(0, 999))) >= 1000 - round(probability * 1000)
 
     def choice(self, options: Sequence[T]) -> T:
         """A drawn option; shrinks to the first."""
-        return options[int(self._draw(st.integers(0, len(options) - 1)))]
+        return options[int(self._draw(_integers(0, len(options) - 1)))]
 
     def binary(self, length: int) -> bytes:
         """Drawn bytes of exactly this length, at most 8,000 in one draw (the engine's entropy limit)."""
         drawn = bytes(self._draw(st.binary(min_size=min(length, 8000), max_size=min(length, 8000))))
         repeats = -(-length // max(1, len(drawn)))
         return (drawn * repeats)[:length]
+
+
+@lru_cache(maxsize=4096)
+def _integers(low: int, high: int) -> st.SearchStrategy[int]:
+    # Hypothesis' own cache of strategies takes as long as a draw.
+    return st.integers(low, high)
 
 
 def drawn(function: Callable[[Source], T]) -> st.SearchStrategy[T]:
