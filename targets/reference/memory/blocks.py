@@ -7,23 +7,22 @@ from collections.abc import Callable, Sequence
 from targets.reference.memory.prefix_cache import PrefixCache
 
 
-class BlockError(Exception):
-    """The engine broke its own block accounting; always a defect of the engine."""
-
-
 class OutOfBlocks(Exception):  # noqa: N818 - a state of the pool that the scheduler acts on, not a defect
     """Neither a free block nor one to evict is left."""
 
 
 class BlockPool:
-    """Every block is free, held by `count` holders, or unused but kept by the prefix cache."""
+    """Every block is free, held by some, or unused but kept by the prefix cache.
+
+    Only held blocks are counted, so that a step which breaks the accounting is a `KeyError` and never a wrong number.
+    """
 
     def __init__(self, total: int, cache: PrefixCache, on_free: Callable[[int], None] | None = None) -> None:
         self.total = total
         self._cache = cache
         self._on_free = on_free
         self._free = list(range(total - 1, -1, -1))
-        self._counts = [0] * total
+        self._counts: dict[int, int] = {}
 
     @property
     def free(self) -> int:
@@ -34,10 +33,6 @@ class BlockPool:
     def available(self) -> int:
         """Blocks that can be had without preempting anybody."""
         return len(self._free) + self._cache.unused
-
-    def count(self, block: int) -> int:
-        """Holders of a block."""
-        return self._counts[block]
 
     def allocate(self) -> int:
         """A block with one holder. Raises `OutOfBlocks`."""
@@ -53,19 +48,17 @@ class BlockPool:
         return block
 
     def retain(self, block: int) -> None:
-        """One more holder of a block that is held or cached. Raises `BlockError` for a free one."""
-        if self._counts[block] == 0:
-            if block not in self._cache:
-                raise BlockError(f"block {block} is free and cannot be shared")
+        """One more holder of a block that is held or cached. Raises `KeyError` for a free one."""
+        if block not in self._counts:
             self._cache.mark_used(block)
+            self._counts[block] = 0
         self._counts[block] += 1
 
     def release(self, block: int) -> None:
-        """One holder less; the last one gives the block back. Raises `BlockError` if nobody holds it."""
-        if self._counts[block] == 0:
-            raise BlockError(f"block {block} is released but nobody holds it")
+        """One holder less; the last one gives the block back. Raises `KeyError` if nobody holds it."""
         self._counts[block] -= 1
         if self._counts[block] == 0:
+            del self._counts[block]
             self._give_back(block)
 
     def release_all(self, blocks: Sequence[int]) -> None:

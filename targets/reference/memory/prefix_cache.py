@@ -56,8 +56,8 @@ class PrefixCache:
         self._unused[block] = None
 
     def mark_used(self, block: int) -> None:
-        """Somebody holds this block again."""
-        self._unused.pop(block, None)
+        """Somebody holds this block again. Raises `KeyError` unless it was unused."""
+        del self._unused[block]
 
     def evict(self) -> int | None:
         """Forget the block that has been unused longest, and return it; None if all are in use."""

@@ -20,11 +20,9 @@ class StopScanner:
         """The stop string that was found."""
 
     def push(self, text: str) -> str:
-        """Text that may be shown now that `text` was generated; empty after a match."""
+        """Text that may be shown now that `text` was generated. A match is the end: nothing is pushed after it."""
         if not self._stops:
             return text
-        if self.matched is not None:
-            return ""
         buffer = self._held + text
         found = earliest_match(buffer, self._stops)
         if found is not None:

@@ -55,6 +55,15 @@ def test_the_executor_offers_every_capability_of_an_engine(hash_model: LanguageM
     assert isinstance(executor, Detokenizes)
 
 
+@pytest.mark.parametrize("token", [-1, LIMITS.vocab_size])
+def test_an_id_outside_the_vocabulary_has_neither_text_nor_logits(hash_model: LanguageModel, token: int) -> None:
+    executor = HASH.open(hash_model)
+    assert isinstance(executor, Detokenizes) and isinstance(executor, ScoresTokens)
+    for ask_for in (executor.detokenize, executor.logits):
+        with pytest.raises(RequestRejected, match=r"token_ids\[1\]"):
+            ask_for((5, token))
+
+
 def test_a_request_ends_with_one_event_that_says_why_and_how_much(hash_model: LanguageModel, play: Play) -> None:
     events = play(HASH.open(hash_model), ask(ignore_eos=True))["a", 0]
     assert [event.finish_reason for event in events] == [None] * (len(events) - 1) + [FinishReason.LENGTH]

@@ -32,9 +32,3 @@ def test_some_tokens_end_inside_a_character_and_some_hold_several() -> None:
 def test_a_lone_surrogate_is_refused(text: str) -> None:
     with pytest.raises(RequestRejected, match="lone surrogates"):
         encode(text)
-
-
-@pytest.mark.parametrize("token", [-1, VOCAB_SIZE])
-def test_an_unknown_id_is_refused(token: int) -> None:
-    with pytest.raises(RequestRejected, match=r"token_ids\[1\]"):
-        decode([5, token])
