@@ -195,6 +195,33 @@ class Detokenizes(Protocol):
         """The text of a whole sequence at once; special tokens have no text, undecodable bytes become U+FFFD."""
 
 
+class FaultPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One pass of a place in the code that can be made to fail."""
+
+    name: str
+    """As the target announces it, such as `allocation`."""
+    occurrence: int = 1
+    """Which pass, counted from 1."""
+
+    def __post_init__(self) -> None:
+        if self.occurrence < 1:
+            raise ValueError(f"occurrence {self.occurrence} of fault point {self.name!r} must be at least 1")
+
+
+@runtime_checkable
+class InjectsFaults(Protocol):
+    """Can let one of its layers fail on demand, as memory, devices, tools and stores do now and then."""
+
+    def fault_points(self) -> Mapping[str, int]:
+        """The name of every point at which a fault can be injected, and how often it was passed since opening."""
+
+    def inject(self, fault: FaultPoint) -> None:
+        """Let that pass fail, counted from now on, once; replaces a fault that has not struck yet.
+
+        A fault belongs to one request (or run). That one may end with a typed error; nothing else may change.
+        """
+
+
 class Knob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A setting of an executor that must not change any result."""
 

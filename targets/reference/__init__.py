@@ -61,12 +61,14 @@ KNOBS = (
 def open_executor(model: LanguageModel, **knobs: KnobValue) -> Executor:
     """A fresh executor with empty caches. Raises `UsageError` for an unknown knob or a setting it cannot have."""
     from targets.reference.executor import ReferenceExecutor
+    from targets.reference.faults import EXECUTOR_POINTS, FaultInjector
 
     names = [knob.name for knob in KNOBS]
     for name in knobs:
         if name not in names:
             raise unknown("knob", name, names, "These are the knobs of the reference executor.")
-    return ReferenceExecutor(model, LIMITS, EngineSettings(**knobs))  # type: ignore[arg-type] # checked there
+    settings = EngineSettings(**knobs)  # type: ignore[arg-type] # checked there
+    return ReferenceExecutor(model, LIMITS, settings, FaultInjector(EXECUTOR_POINTS))
 
 
 def load_decoder(device: str, dtype: str, ternary: bool = False) -> LanguageModel:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from targets.contract import (
+    FaultPoint,
     FinishReason,
     Limits,
     Output,
@@ -17,6 +18,7 @@ from targets.contract import (
     Resources,
 )
 from targets.reference.admission import admit
+from targets.reference.faults import FaultInjector, RequestFailed
 from targets.reference.memory.blocks import BlockPool
 from targets.reference.memory.prefix_cache import PrefixCache
 from targets.reference.model.batch import LanguageModel, Piece, flatten
@@ -37,14 +39,15 @@ Booleans = npt.NDArray[np.bool_]
 class ReferenceExecutor:
     """One engine over a loaded model, with an empty cache and its own queues."""
 
-    def __init__(self, model: LanguageModel, limits: Limits, settings: EngineSettings) -> None:
+    def __init__(self, model: LanguageModel, limits: Limits, settings: EngineSettings, faults: FaultInjector) -> None:
         self._model = model
         self._limits = limits
         self._settings = settings
         self._cache = model.new_cache(settings.total_blocks * settings.block_size)
         prefixes = PrefixCache()
         self._pool = BlockPool(settings.total_blocks, prefixes, self._poison if settings.poison else None)
-        self._scheduler = Scheduler(settings, self._pool, prefixes)
+        self._scheduler = Scheduler(settings, self._pool, prefixes, faults)
+        self._faults = faults
         self._groups: dict[str, Group] = {}
         self._pending: list[Output] = []
         self._arrivals = 0
@@ -74,6 +77,7 @@ class ReferenceExecutor:
         """Run one scheduler iteration and return its events, those of aborts first."""
         events, self._pending = self._pending, []
         work = self._scheduler.schedule()
+        self._report_failed(events)
         if work:
             self._run(work, events)
         self._forget_finished(events)
@@ -106,6 +110,14 @@ class ReferenceExecutor:
             waiting=len(self._scheduler.waiting),
         )
 
+    def fault_points(self) -> dict[str, int]:
+        """Points at which a fault can be injected, and how often each was passed."""
+        return self._faults.passed
+
+    def inject(self, fault: FaultPoint) -> None:
+        """Let one pass fail. Raises `UsageError` for an unknown point."""
+        self._faults.arm(fault)
+
     def logits(self, token_ids: Tokens[int]) -> npt.NDArray[np.floating[Any]]:
         """Float32 [len, vocab] of one pass over a fresh cache. Raises `RequestRejected` for unknown ids or too many."""
         _check_tokens(token_ids, self._limits)
@@ -132,6 +144,7 @@ class ReferenceExecutor:
             for item in work
         ]
         batch = flatten(pieces, rows, self._settings.block_size)
+        self._faults.delay("device-slow")
         logits = self._model.forward(batch, self._cache, self._settings.compiled).astype(np.float64)
         ready = [(item, offset + item.known - 1) for item, offset in zip(work, offsets, strict=True) if item.completes]
         for item, offset in zip(work, offsets, strict=True):
@@ -147,10 +160,11 @@ class ReferenceExecutor:
         depth = 0
         while ready:
             rows = logits[[row + depth for _, row in ready]]
+            self._faults.spoil("logits", rows)
             tokens = self._sample([item.sequence for item, _ in ready], rows)
             confirmed = []
             for (item, row), token, raw in zip(ready, tokens, rows, strict=True):
-                events.append(self._advance(item.sequence, token, raw))
+                events.append(self._advance_or_fail(item.sequence, token, raw))
                 if item.confirms(depth, token):
                     item.sequence.computed += 1
                     confirmed.append((item, row))
@@ -169,10 +183,19 @@ class ReferenceExecutor:
         tokens = choose(logits, params, uniforms)
         return [token if fine else None for token, fine in zip(tokens, usable.tolist(), strict=True)]
 
+    def _advance_or_fail(self, sequence: Sequence, token: int | None, raw: Floats) -> Output:
+        """The event of the chosen token, or the error that ends the sequence in its place."""
+        try:
+            return self._advance(sequence, token, raw)
+        except RequestFailed as failed:
+            return self._end(sequence, FinishReason.ERROR, str(failed))
+
     def _advance(self, sequence: Sequence, token: int | None, raw: Floats) -> Output:
         """Append the chosen token and report it. `raw`: logits [vocab] before processing."""
         if token is None:
             return self._end(sequence, FinishReason.ERROR, _why_unusable(raw))
+        # Before the token counts, so that a failure leaves the accounting as it was.
+        self._faults.check("detokenize")
         sequence.append(token)
         text, reason, stop_reason = self._extend_text(sequence, token)
         sequence.finish_reason = reason
@@ -225,10 +248,16 @@ class ReferenceExecutor:
         )
 
     def _settle(self, sequence: Sequence) -> None:
-        """Publish what was computed; a finished sequence gives its blocks back."""
-        self._scheduler.publish(sequence)
+        """Publish what was computed, unless it failed; a finished sequence gives its blocks back."""
+        if sequence.finish_reason is not FinishReason.ERROR:
+            self._scheduler.publish(sequence)
         if sequence.finish_reason is not None:
             self._scheduler.remove(sequence)
+
+    def _report_failed(self, events: list[Output]) -> None:
+        """End the sequences that the scheduler could not go on with; it has released them."""
+        events += [self._end(sequence, FinishReason.ERROR, str(why)) for sequence, why in self._scheduler.failed]
+        self._scheduler.failed.clear()
 
     def _forget_finished(self, events: list[Output]) -> None:
         """An id may be used again once the last event of its request is out."""

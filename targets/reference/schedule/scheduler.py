@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 from dataclasses import dataclass
 
+from targets.reference.faults import EXECUTOR_POINTS, FaultInjector, RequestFailed
 from targets.reference.memory.blocks import BlockPool, OutOfBlocks
 from targets.reference.memory.prefix_cache import PrefixCache
 from targets.reference.schedule.sequence import Sequence
@@ -45,12 +46,17 @@ class Work:
 class Scheduler:
     """Owns the queues and hands out blocks."""
 
-    def __init__(self, settings: EngineSettings, pool: BlockPool, cache: PrefixCache) -> None:
+    def __init__(
+        self, settings: EngineSettings, pool: BlockPool, cache: PrefixCache, faults: FaultInjector | None = None
+    ) -> None:
         self.waiting: list[Sequence] = []
         self.running: list[Sequence] = []
+        self.failed: list[tuple[Sequence, RequestFailed]] = []
+        """Taken out since the last step, with the reason; whoever reports them clears the list."""
         self._settings = settings
         self._pool = pool
         self._cache = cache
+        self._faults = faults or FaultInjector(EXECUTOR_POINTS)
 
     def add(self, sequence: Sequence) -> None:
         """Queue a sequence."""
@@ -68,7 +74,7 @@ class Scheduler:
         running = len(self.running)
         for sequence in list(self.running):
             if sequence in self.running:
-                budget -= self._continue(sequence, budget, work)
+                budget -= self._continue_or_fail(sequence, budget, work)
         if len(self.running) == running:
             self._admit(budget, work)
         return work
@@ -82,6 +88,18 @@ class Scheduler:
         for place in range(sequence.published, full):
             self._cache.publish(sequence.blocks[place], hashes[place])
         sequence.published = full
+
+    def _continue_or_fail(self, sequence: Sequence, budget: int, work: list[Work]) -> int:
+        """The same as `_continue` for a sequence that may fail on its way, which takes nothing from the budget."""
+        try:
+            return self._continue(sequence, budget, work)
+        except RequestFailed as failed:
+            self._fail(sequence, failed)
+            return 0
+
+    def _fail(self, sequence: Sequence, failed: RequestFailed) -> None:
+        self.remove(sequence)
+        self.failed.append((sequence, failed))
 
     def _continue(self, sequence: Sequence, budget: int, work: list[Work]) -> int:
         """Add the sequence's work if it can have tokens and blocks; returns what that takes from the budget."""
@@ -98,7 +116,7 @@ class Scheduler:
         """Give the sequence blocks for this many tokens, at the cost of younger ones; False if it is the youngest."""
         while len(sequence.blocks) < self._settings.blocks_for(tokens):
             try:
-                sequence.blocks.append(self._pool.allocate())
+                sequence.blocks.append(self._allocate())
             except OutOfBlocks:
                 youngest = self.running[-1]
                 self._preempt(youngest)
@@ -124,17 +142,21 @@ class Scheduler:
             return []
         wanted = self._settings.blocks_for(len(sequence.tokens) + count)
         while len(sequence.blocks) < wanted and self._pool.free > 0:
-            sequence.blocks.append(self._pool.allocate())
+            sequence.blocks.append(self._allocate())
         room = len(sequence.blocks) * self._settings.block_size - len(sequence.tokens)
         return draft(sequence.tokens, min(count, room)) if room > 0 else []
 
     def _admit(self, budget: int, work: list[Work]) -> None:
         while self.waiting and budget > 0 and len(self.running) < self._settings.max_batch:
             sequence = self.waiting[0]
-            if not (_prompt_is_computed(sequence) and self._take_blocks(sequence)):
-                break
+            try:
+                if not (_prompt_is_computed(sequence) and self._take_blocks(sequence)):
+                    break
+            except RequestFailed as failed:
+                self._fail(sequence, failed)
+                continue
             self.running.append(self.waiting.pop(0))
-            budget -= self._continue(sequence, budget, work)
+            budget -= self._continue_or_fail(sequence, budget, work)
 
     def _take_blocks(self, sequence: Sequence) -> bool:
         """Give a waiting sequence blocks for all its tokens, shared ones first; False if there are too few."""
@@ -145,11 +167,19 @@ class Scheduler:
         if missing > self._pool.available:
             self._pool.release_all(shared)
             return False
-        sequence.blocks = shared + [self._pool.allocate() for _ in range(missing)]
+        # The sequence owns each block at once: if the next one cannot be had, it gives back those before it.
+        sequence.blocks = list(shared)
+        for _ in range(missing):
+            sequence.blocks.append(self._allocate())
         sequence.computed = len(shared) * self._settings.block_size
         if sequence.group.cached_tokens is None:
             sequence.group.cached_tokens = sequence.computed
         return True
+
+    def _allocate(self) -> int:
+        """A block of the pool. Raises `OutOfBlocks`, and `RequestFailed` for memory that cannot be had."""
+        self._faults.check("allocation")
+        return self._pool.allocate()
 
     def _shared_prefix(self, sequence: Sequence) -> list[int]:
         """Computed blocks to start from. At least the last token is left to compute: its logits are needed."""
