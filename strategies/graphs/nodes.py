@@ -31,6 +31,8 @@ from targets.graph.config import (
 
 WORKING = ("transform", "tool", "model", "gate", "reasoning")
 """Types of nodes that do something and have no body, the simplest first."""
+CARELESS = 0.04
+"""Share of nodes that share their step and may yet write a channel that combines nothing."""
 READABLE = ("message", "answer", "note", "count", "log", "tags", "item")
 
 
@@ -42,6 +44,8 @@ def draw_working(source: Source, space: GraphSpace, *, beside: bool) -> NodeConf
 
 def draw_of_type(source: Source, space: GraphSpace, node_type: str, *, beside: bool) -> NodeConfig:
     """The config of a node of this type without a body."""
+    # Now and then nodes of one step write a channel that keeps one value, which is a typed failure.
+    beside = beside and not source.boolean(CARELESS)
     match node_type:
         case "model":
             writes = draw_channel(source, space, ("tags", "log") if beside else ANSWERS)

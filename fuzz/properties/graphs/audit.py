@@ -143,13 +143,12 @@ def _check_visit(book: Audit, config: GraphConfig, run: NodeRun, inner: Sequence
         _check_writes(book, node, run, name)
         after = apply(book.channels, book.state, run.writes)
         expected = () if run.outcome is Outcome.BLOCKED else expected_edges(edges, node, after)
-    except (ExpressionError, WriteError) as error:
+        if run.taken != expected:
+            book.doubt("wrong-edges", f"node {name!r} took the edges to {list(run.taken)}, open were {list(expected)}")
+        if body_of(node) is not None:
+            _check_body(book, node, run, inner)
+    except (ConflictError, ExpressionError, WriteError) as error:
         book.doubt("should-have-failed", f"node {name!r} went on, although {error}")
-        return
-    if run.taken != expected:
-        book.doubt("wrong-edges", f"node {name!r} took the edges to {list(run.taken)}, open were {list(expected)}")
-    if body_of(node) is not None:
-        _check_body(book, node, run, inner)
 
 
 def expected_edges(edges: Sequence[Edge], node: Node, state: State) -> tuple[str, ...]:
@@ -180,7 +179,7 @@ def _check_writes(book: Audit, node: Node, run: NodeRun, name: str) -> None:
 
 
 def _check_body(book: Audit, node: Node, run: NodeRun, inner: Sequence[NodeRun]) -> None:
-    """Follow the rounds of a body; together they must have written what the node reports."""
+    """Follow the rounds of a body; together they must have written what the node reports. Raises `ConflictError`."""
     config = node.config
     if isinstance(config, TimeoutConfig) and not inner:
         if not _same_writes(run.writes, list(config.fallback.items())):
@@ -188,7 +187,7 @@ def _check_body(book: Audit, node: Node, run: NodeRun, inner: Sequence[NodeRun])
         return
     body = body_of(node)
     assert body is not None
-    writes: list[Write] = []
+    ended: list[Audit] = []
     state: State = book.state
     level = len(run.iterations)
     rounds = _rounds(inner, level) if isinstance(config, LoopConfig | FanOutConfig) else [list(inner)]
@@ -196,22 +195,30 @@ def _check_body(book: Audit, node: Node, run: NodeRun, inner: Sequence[NodeRun])
         before = {**book.state, config.item: _item(book, config, number)} if isinstance(config, FanOutConfig) else state
         nested = audit(body, book.channels, before, runs)
         book.doubts += nested.doubts
-        writes += nested.writes
+        ended.append(nested)
         state = nested.state
         if not nested.ended:
             book.doubt("body-unfinished", f"round {number} in node {node.id!r} ended with nodes left to run")
+    writes = [write for nested in ended for write in nested.writes]
     if not _same_writes(run.writes, writes):
         book.doubt("wrong-writes", f"node {node.id!r} reports {list(run.writes)}, its body wrote {writes}")
     if isinstance(config, LoopConfig):
-        _check_rounds(book, node.id, config, len(rounds), state)
+        _check_rounds(book, node.id, config, [nested.state for nested in ended])
+    elif isinstance(config, FanOutConfig):
+        check_conflicts(book.channels, [nested.writes for nested in ended])
 
 
-def _check_rounds(book: Audit, name: str, config: LoopConfig, rounds: int, state: State) -> None:
-    """A loop ends when its condition holds, neither earlier nor later than its bounds."""
+def _check_rounds(book: Audit, name: str, config: LoopConfig, states: Sequence[State]) -> None:
+    """A loop ends after the first round, within its bounds, behind which its condition holds."""
+    rounds, until = len(states), parse(config.until)
     if not config.min_iterations <= rounds <= config.max_iterations:
         book.doubt("wrong-rounds", f"loop {name!r} ran {rounds} times")
-    elif rounds < config.max_iterations and not parse(config.until).holds(state):
+    elif rounds < config.max_iterations and not until.holds(states[-1]):
         book.doubt("wrong-rounds", f"loop {name!r} ended after {rounds} rounds although its condition does not hold")
+    for number, state in enumerate(states[config.min_iterations - 1 : -1], config.min_iterations):
+        if until.holds(state):
+            book.doubt("wrong-rounds", f"loop {name!r} went on after {number} rounds although its condition held")
+            return
 
 
 def _rounds(runs: Sequence[NodeRun], level: int) -> list[list[NodeRun]]:

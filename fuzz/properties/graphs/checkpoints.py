@@ -14,12 +14,15 @@ from targets.graph.contract import ForksGraphs, ResumesGraphs
 from targets.graph.result import FailureKind, GraphResult, RunStatus
 
 MAX_PAUSES = 3
+CLOCK = 1e-6
+"""Rounding of times, in seconds."""
 
 
 @graph_property("G3", "Resumed equals uninterrupted", sources=("GRAPH-04", "GRAPH-01"), needs=(ResumesGraphs,))
 def resumed_equals_uninterrupted(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
     """Stopping after any step and resuming from the checkpoint gives the same nodes, writes and state.
 
+    The time before the pause counts: the resumed run ends no earlier than it was paused, by its own clock.
     A run with a time limit is left out: a pause is a turn of the scheduler, which may decide whether it is in time.
     """
     base = lab.base(case)
@@ -40,9 +43,14 @@ def resumed_equals_uninterrupted(lab: GraphLab, case: GraphCase) -> Iterator[Vio
         if paused.stats.steps != steps:
             message = f"asked to stop after step {steps}, it stopped after {paused.stats.steps}"
             yield Violation(code="G3", slug="paused-elsewhere", message=message)
-        slug, sentence = course_difference(base, runner.resume(paused.checkpoint))
+        resumed = runner.resume(paused.checkpoint)
+        slug, sentence = course_difference(base, resumed)
         if slug:
             yield Violation(code="G3", slug=slug, message=f"resumed after step {steps}: {sentence}")
+        before, after = paused.stats.elapsed, resumed.stats.elapsed
+        if after < before - CLOCK:
+            message = f"{before:g} s had passed at a pause after step {steps}, the resumed run ends after {after:g} s"
+            yield Violation(code="G3", slug="time-forgotten", message=message)
 
 
 @graph_property("G4", "Fork isolation", sources=("GRAPH-03",), needs=(ResumesGraphs, ForksGraphs))

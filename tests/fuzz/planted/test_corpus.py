@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 from collections import Counter
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fuzz.lab.bench import ExecutorBench
+from fuzz.judge import BENCHES, Bench
 from fuzz.planted.fresh import planted_target
 from fuzz.planted.load import load_bugs, shipped_files
 from fuzz.planted.model import Bug, Group
@@ -19,6 +20,12 @@ from fuzz.properties.registry import applicable, capability_names, find
 BUGS = load_bugs(shipped_files())
 
 UNSEEN = {
+    "graph-thought-of-an-earlier-visit": "what a script answers is taken as it is; G2 sees it in larger graphs",
+    "http-bias-has-no-effect": "the property asks with biases of its own, about a request that has none",
+    "http-embedding-of-the-last-input": "no property compares embeddings",
+    "http-offsets-in-bytes": "no property looks at the offsets of tokens in a text",
+    "http-penalty-of-the-wrong-field": "no property asks for the effect of a penalty",
+    "http-streams-mixed-up": "the witness is one request, so that it is the same every time; H11 compares several",
     "device-ties-unordered": "no property looks at the order of equal alternatives",
     "life-preempted-goes-to-the-end": "whoever is overtaken only waits longer; P2 tells where the queue gets stuck",
     "sample-tie-goes-to-the-highest": "a tie is excused wherever tokens are compared",
@@ -60,11 +67,11 @@ def test_the_witness_has_another_outcome_with_the_bug(bug: Bug) -> None:
 @planted
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_named_property_objects_to_the_witness(bug: Bug) -> None:
-    if bug.trace is None:
-        pytest.skip("graph properties are tested with faults of their own")
     with planted_target(bug.target, edit_of(bug)) as target:
-        bench = ExecutorBench(target, "cpu", "float32", {})
+        module, _, name = BENCHES[target.kind].partition(":")
+        bench: Bench = getattr(importlib.import_module(module), name)(target, "cpu", "float32", {})
         known = applicable(target, capability_names(bench.probe, target.kind)).applicable
-        seen = {violation.code for violation in bench.judge(bug.trace, known).violations}
+        seen = {violation.code for violation in bench.judge(bug.witness, known).violations}
+        bench.close()
 
     assert bool(seen & set(bug.properties)) is (bug.id not in UNSEEN), (seen, UNSEEN.get(bug.id))

@@ -164,6 +164,19 @@ def test_retries_must_not_show_in_the_state() -> None:
     assert "G6/retry-changes" in codes(case, bent(doubled))
 
 
+def test_a_resumed_run_whose_clock_starts_anew_is_seen() -> None:
+    replies = (NodeReplies(node=("n1",), replies=(Reply(value="x", latency=2.0),)),)
+    case = msgspec.structs.replace(CASE, script=Script(nodes=replies), pause=Pause(after=3))
+
+    class Forgetful(GraphRunner):
+        def resume(self, checkpoint: str) -> GraphResult:
+            result = super().resume(checkpoint)
+            return msgspec.structs.replace(result, stats=msgspec.structs.replace(result.stats, elapsed=0.0))
+
+    assert codes(case) == set()
+    assert codes(case, Forgetful) == {"G3/time-forgotten"}
+
+
 def test_the_steps_in_which_a_node_may_run_are_the_lengths_of_its_paths() -> None:
     config = linear(ONE, ONE)
     short = msgspec.structs.replace(config, edges=(*config.edges, Edge(source="in", target="n1")))
