@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -113,7 +114,23 @@ def reference_target(dialect: str) -> Target:
     )
 
 
+def reference_command(dialect: str) -> Target:
+    """The same front end served by a process of its own, so that its death is one that is survived."""
+    from targets.reference import HASH
+
+    served = reference_target(dialect)
+    assert served.api is not None
+    return command_target(
+        ServerCommand(f"{sys.executable} -m targets.reference.server.command {HASH.name} {{port}}"),
+        dialect,
+        family="reference",
+        limits=served.api.limits,
+        name=f"reference-{dialect}-process",
+    )
+
+
 reference_openai = partial(reference_target, "openai")
+reference_openai_process = partial(reference_command, "openai")
 reference_anthropic = partial(reference_target, "anthropic")
 reference_ollama = partial(reference_target, "ollama")
 

@@ -88,6 +88,10 @@ class ServerProcess:
         family = _family(self.process.pid)
         return Vitals(memory=sum(map(_memory, family)), sockets=sum(map(_sockets, family)), processes=len(family))
 
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU that it and its running children have used; 0 if it has ended."""
+        return sum(map(_cpu, _family(self.process.pid)))
+
     def restart(self) -> ServerProcess:
         """End it and start another on the same port. Raises `UsageError` if that does not come up."""
         self.stop()
@@ -171,6 +175,14 @@ def _sockets(process: psutil.Process) -> int:
         return len(process.net_connections())
     except psutil.Error:
         return 0
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        used = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(used.user + used.system)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -16,7 +16,8 @@ class Fault(NamedTuple):
     before: str
     after: str
     codes: tuple[str, ...]
-    """`exited` stands for the end of the process that serves."""
+    deadly: bool = False
+    """Whether it ends the server's process, which is then not the one that looks for it."""
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -69,7 +70,8 @@ FAULTS: tuple[Fault, ...] = (
         "openai/inputs.py",
         "return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < front_end.limits.vocab_size",
         "return isinstance(value, int) and (value < front_end.limits.vocab_size or bool(__import__('os')._exit(9)))",
-        ("exited",),
+        ("H3",),
+        deadly=True,
     ),
     Fault(
         "leaks-a-block-at-abort",

@@ -1,12 +1,16 @@
-"""Finds hand-made faults of the reference front end: each is put into a copy of the code, and hunted there."""
+"""Finds hand-made faults of the reference front end: each is put into a copy of the code, and hunted there.
+
+`python -m fuzz.bench.servers.front_end [SEED]... [FAULT]...`
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +20,7 @@ import msgspec
 
 from fuzz.bench.servers.faults import FAULTS, SERVER, Fault
 from fuzz.bench.servers.hunt import Found, Summary
+from fuzz.properties.model import Violation
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("targets", "strategies", "fuzz", "corpus")
@@ -26,13 +31,21 @@ class Hunted(NamedTuple):
     """How one fault fared."""
 
     fault: Fault
-    found_by: str
-    """Signature of the first violation of an expected property; empty if there was none in time."""
+    seed: int
+    violation: Violation | None
+    """The first one of an expected property; None if there was none in time."""
     seconds: float
-    """From the start of the loop to the finding; loading the model is not counted."""
+    """From the start of the loop to the finding; loading the model is not counted, here and in `cpu`."""
+    cpu: float
+    """Seconds of CPU of client and server."""
     cases: int
     others: tuple[str, ...]
     """Signatures of other properties seen before it."""
+
+    @property
+    def found_by(self) -> str:
+        """Signature of the violation; empty if the fault was not found."""
+        return self.violation.signature if self.violation else ""
 
 
 def hunt_faults(faults: tuple[Fault, ...] = FAULTS, seconds: float = SECONDS, seed: int = 1) -> Iterator[Hunted]:
@@ -55,7 +68,8 @@ def copy_with(fault: Fault, folder: Path) -> None:
 
 
 def _hunt(fault: Fault, folder: Path, seconds: float, seed: int) -> Hunted:
-    arguments = [sys.executable, "-m", "fuzz.bench.servers.hunt", f"reference-{fault.dialect}", str(seconds), str(seed)]
+    target = "targets.http.locate:reference_openai_process" if fault.deadly else f"reference-{fault.dialect}"
+    arguments = [sys.executable, "-m", "fuzz.bench.servers.hunt", target, str(seconds), str(seed)]
     environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         arguments,
@@ -67,34 +81,40 @@ def _hunt(fault: Fault, folder: Path, seconds: float, seed: int) -> Hunted:
     )
     assert process.stdout
     others: list[str] = []
-    started = time.monotonic()
     try:
         for line in process.stdout:
             event = msgspec.json.decode(line, type=Found | Summary)
             if isinstance(event, Summary):
-                return Hunted(fault, "", event.seconds, event.cases, tuple(others))
+                return Hunted(fault, seed, None, event.seconds, event.cpu, event.cases, tuple(others))
             if event.violation.code in fault.codes:
-                return Hunted(fault, event.violation.signature, event.seconds, event.cases, tuple(others))
+                return Hunted(fault, seed, event.violation, event.seconds, event.cpu, event.cases, tuple(others))
             others.append(event.violation.signature)
-        code = process.wait()
-        found = "exited" if "exited" in fault.codes and code else ""
-        return Hunted(fault, found, time.monotonic() - started, 0, tuple(others))
+        raise RuntimeError(f"the hunt for {fault.name!r} ended by itself with exit code {process.wait()}")
     finally:
-        process.kill()
-        process.wait()
+        _end(process)
 
 
-def main() -> None:
-    """Print one line a fault."""
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the hunt and the server that it may have started, which is in its process group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def main(arguments: list[str]) -> None:
+    """Print one line a fault and seed; the command line is the seeds, or the names of faults."""
+    seeds = [int(word) for word in arguments if word.isdigit()] or [1]
+    chosen = tuple(fault for fault in FAULTS if fault.name in arguments) or FAULTS
     missed = 0
-    for hunted in hunt_faults():
-        missed += not hunted.found_by
-        outcome = hunted.found_by or "NOT FOUND"
-        line = f"{hunted.fault.name:28} {hunted.seconds:6.1f} s {hunted.cases:6} cases  {outcome}"
-        sys.stdout.write(f"{line}  {' '.join(hunted.others)}\n")
-        sys.stdout.flush()
+    for seed in seeds:
+        for hunted in hunt_faults(chosen, seed=seed):
+            missed += hunted.violation is None
+            spent = f"{hunted.seconds:6.1f} s {hunted.cpu:6.1f} s CPU {hunted.cases:5} cases"
+            line = f"{hunted.fault.name:26} seed {seed} {spent}  {hunted.found_by or 'NOT FOUND'}"
+            sys.stdout.write(f"{line}  {' '.join(hunted.others)}\n")
+            sys.stdout.flush()
     sys.exit(1 if missed else 0)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

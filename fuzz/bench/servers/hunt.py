@@ -7,6 +7,7 @@ violation, then a summary.
 from __future__ import annotations
 
 import random
+import resource
 import sys
 import time
 from collections import Counter
@@ -31,6 +32,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, tag="found"):
     case: HttpCase
     cases: int
     seconds: float
+    cpu: float
+    """Seconds of CPU that client and server used since the loop began."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True, tag="summary"):
@@ -39,6 +42,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, tag="summary"):
     target: str
     cases: int
     seconds: float
+    cpu: float
     checked: dict[str, int]
     """Property code to the number of cases it judged."""
     failing: int
@@ -56,7 +60,7 @@ def hunt(target: Target, seconds: float, seed: int) -> Iterator[Found | Summary]
     space = http_space_of(target)
     known: set[str] = set()
     checked: Counter[str] = Counter()
-    started, cases, failing = time.monotonic(), 0, 0
+    started, used, cases, failing = time.monotonic(), _cpu(bench), 0, 0
     try:
         while time.monotonic() - started < seconds:
             case = generate(generator, space)
@@ -67,18 +71,28 @@ def hunt(target: Target, seconds: float, seed: int) -> Iterator[Found | Summary]
             for violation in verdict.violations:
                 if violation.signature not in known:
                     known.add(violation.signature)
-                    yield Found(violation=violation, case=case, cases=cases, seconds=time.monotonic() - started)
+                    seconds = time.monotonic() - started
+                    yield Found(violation=violation, case=case, cases=cases, seconds=seconds, cpu=_cpu(bench) - used)
+        spent = _cpu(bench) - used
     finally:
         bench.close()
     yield Summary(
         target=target.name,
         cases=cases,
         seconds=time.monotonic() - started,
+        cpu=spent,
         checked=dict(checked),
         failing=failing,
         requests=bench.server.client.traffic.requests,
         kinds=len(known),
     )
+
+
+def _cpu(bench: ServerBench) -> float:
+    """Of this process, of servers that have ended, and of the one that runs in a process of its own."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    process = bench.server.process
+    return time.process_time() + ended.ru_utime + ended.ru_stime + (process.cpu_seconds() if process else 0.0)
 
 
 def _chosen(generator: random.Random, case: HttpCase) -> list[Property]:

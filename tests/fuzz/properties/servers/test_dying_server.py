@@ -68,4 +68,17 @@ def test_a_death_is_named_the_guilty_case_is_proven_and_the_server_is_back(bench
     verdict = bench.judge(case(user="innocent"), health)
     assert [violation.signature for violation in verdict.violations] == ["H3/server-died"]
     assert decode(verdict.literal, HttpCase) == poison
+    [death] = verdict.violations
+    assert "this request kills it again" in death.message and "poison" in str(death.evidence["replay"])
     assert bench.judge(case(), health).violations == ()
+
+
+def test_of_a_case_of_several_requests_the_guilty_one_is_proven(bench: ServerBench) -> None:
+    exchanges = [case(user=user).exchanges[0] for user in ("a", "poison", "b")]
+    verdict = bench.judge(HttpCase(dialect="openai", exchanges=tuple(exchanges), concurrent=True), [])
+    process = bench.server.process
+    if verdict.violations == () and process is not None:
+        process.process.wait(timeout=10)
+        verdict = bench.judge(case(), [])
+    assert [violation.signature for violation in verdict.violations] == ["H3/server-died"]
+    assert decode(verdict.literal, HttpCase) == case(user="poison")
