@@ -25,6 +25,7 @@ from fuzz.properties.model import Violation
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("targets", "strategies", "fuzz", "corpus")
 SECONDS = 60.0
+"""Of CPU, client and server together."""
 
 
 class Hunted(NamedTuple):
