@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -58,7 +58,9 @@ class _Stop(Exception):  # noqa: N818 - ends the run, after a failure was record
 
 
 class Driver:
-    """One run. `classify` says how a request leaves the documented domain; `account` reads the resources, if any."""
+    """One run. `classify` says how a request leaves the documented domain; `account` reads the resources, if any;
+    `points` counts the passes of fault points.
+    """
 
     def __init__(
         self,
@@ -67,12 +69,16 @@ class Driver:
         classify: Classify,
         account: Callable[[], Resources] | None,
         modules: tuple[str, ...],
+        points: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._executor = executor
         self._trace = trace
         self._classify = classify
         self._account = account
         self._modules = modules
+        self._points = points
+        self.passed: dict[str, int] = {}
+        """How often each fault point was passed in the run."""
         self._entries: dict[str, _Entry] = {}
         self._failure: Failure | None = None
         self._strays: list[str] = []
@@ -92,6 +98,7 @@ class Driver:
                 closed = self._resources()
         except _Stop:
             pass  # the failure is recorded; the executor's state means nothing any more
+        self.passed = dict(self._points())
         self._close()
         return Recording(
             trace=self._trace,

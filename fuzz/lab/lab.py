@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,8 @@ from targets.contract import (
     Detokenizes,
     Domain,
     Executor,
+    FaultPoint,
+    InjectsFaults,
     KnobValue,
     ReportsResources,
     Request,
@@ -104,6 +106,7 @@ class Lab:
     def begin(self, case: Trace) -> Trace:
         """Take up a case: forget the last one, fill in what is derived from output. Returns the literal case."""
         self._recordings: dict[bytes, Recording] = {}
+        self._passed: dict[bytes, dict[str, int]] = {}
         self._scores: dict[tuple[int, ...], Row | None] = {}
         self._breaches: dict[int, tuple[Request, tuple[Breach, ...]]] = {}
         self.failures: list[Failure] = []
@@ -143,8 +146,15 @@ class Lab:
             self._recordings[key] = self.run(recording.trace)
         return self._recordings[key]
 
-    def run(self, trace: Trace) -> Recording:
-        """The trace on a fresh executor, not remembered. Raises `UsageError` for a setting that the target refuses."""
+    def passed(self, recording: Recording) -> dict[str, int]:
+        """How often a run made for the case in hand passed each point at which a fault can be injected."""
+        return self._passed.get(msgspec.msgpack.encode(recording.trace), {})
+
+    def run(self, trace: Trace, fault: FaultPoint | None = None) -> Recording:
+        """The trace on a fresh executor, not remembered; with a fault, that pass of its point fails.
+
+        Raises `UsageError` for a setting that the target refuses.
+        """
         try:
             executor = self._open(trace.knobs)
         except UsageError:
@@ -155,7 +165,16 @@ class Lab:
             failure = failure_of(error, "open", self.target.modules, "", 0)
             return Recording(trace=trace, answers={}, failure=failure, watched=self.watched)
         account = executor.resources if self._reports and isinstance(executor, ReportsResources) else None
-        return Driver(executor, trace, self.breaches, account, self.target.modules).run(self.watched)
+        points: Callable[[], Mapping[str, int]] = dict
+        if isinstance(executor, InjectsFaults):
+            points = executor.fault_points
+            if fault is not None:
+                executor.inject(fault)
+        driver = Driver(executor, trace, self.breaches, account, self.target.modules, points)
+        recording = driver.run(self.watched)
+        if fault is None:
+            self._passed[msgspec.msgpack.encode(trace)] = driver.passed
+        return recording
 
     def alone(self, request: Request, **changes: KnobValue) -> Recording:
         """One request by itself, under the knobs of the case, changed."""

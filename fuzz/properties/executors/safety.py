@@ -21,6 +21,7 @@ from targets.trace import MAX_STEP, Arrival, Trace, with_defect
 STARVED_STEPS = 3
 """Tokens that a younger request may get while the oldest one pauses."""
 CANARY_TOKENS = 4
+CANARIES = ("canary-1", "canary-2")
 STACK_LINES = 12
 
 
@@ -65,8 +66,8 @@ def liveness(lab: Lab, _case: Trace) -> Iterator[Violation]:
     lab.tally.looked += 1
     for recording in lab.recordings:
         if recording.failure is None:
-            yield from _unended(recording)
-            yield from _misended(recording)
+            yield from unended(recording)
+            yield from wrong_endings(recording)
         yield from _starved(recording)
 
 
@@ -77,14 +78,9 @@ def healthy_afterwards(lab: Lab, case: Trace) -> Iterator[Violation]:
     It is sent twice at the end of the case, to the same executor: the second one meets its own cached prompt. Each
     takes at most three times the steps that it takes on a fresh executor.
     """
-    canary = canary_of(lab)
-    names = (f"{canary.id}-1", f"{canary.id}-2")
-    late = tuple(
-        Arrival(request=msgspec.structs.replace(canary, id=name), step=MAX_STEP - 2 + index)
-        for index, name in enumerate(names)
-    )
+    canary, names = canary_of(lab), CANARIES
     fresh = lab.alone(canary)
-    after = lab.record(msgspec.structs.replace(case, arrivals=(*case.arrivals, *late)))
+    after = lab.record(with_canaries(lab, case))
     if not (fresh.sound and after.sound and fresh.answers[canary.id].accepted):
         return
     kind = "prefix_cache" if lab.values("prefix_cache") else BATCH
@@ -131,7 +127,7 @@ def conservation(lab: Lab, _case: Trace) -> Iterator[Violation]:
             yield Violation(code="P12", slug="overdrawn", message=message, evidence=_knobs(recording))
         if recording.closed is not None and recording.opened is not None:
             lab.tally.looked += 1
-            yield from _lost(recording)
+            yield from lost_blocks(recording)
 
 
 def canary_of(lab: Lab) -> Request:
@@ -142,6 +138,16 @@ def canary_of(lab: Lab) -> Request:
     usable = [token for token in range(lab.limits.vocab_size) if token not in special] or [0]
     prompt = tuple(usable[(5 + 17 * position) % len(usable)] for position in range(length))
     return Request(id="canary", prompt=prompt, sampling=SamplingParams(temperature=0.0, max_tokens=CANARY_TOKENS))
+
+
+def with_canaries(lab: Lab, case: Trace) -> Trace:
+    """The case, and the canary twice when everything else is done: the second one meets its own cached prompt."""
+    canary = canary_of(lab)
+    late = (
+        Arrival(request=msgspec.structs.replace(canary, id=name), step=MAX_STEP - 2 + index)
+        for index, name in enumerate(CANARIES)
+    )
+    return msgspec.structs.replace(case, arrivals=(*case.arrivals, *late))
 
 
 def _duration(answer: Answer) -> int:
@@ -180,7 +186,8 @@ def _raised(code: str, failure: Failure, run: str) -> Violation:
     return Violation(code=code, slug=failure.slug, message=message, request_id=failure.request_id, evidence=evidence)
 
 
-def _unended(recording: Recording) -> Iterator[Violation]:
+def unended(recording: Recording) -> Iterator[Violation]:
+    """Requests that a run left without an end."""
     waiting = [name for name, answer in recording.answers.items() if answer.accepted and not answer.finished]
     evidence = _knobs(recording)
     evidence |= {"unfinished": [*waiting], "steps": recording.steps}
@@ -192,7 +199,8 @@ def _unended(recording: Recording) -> Iterator[Violation]:
         yield Violation(code="P2", slug="endless", message=message, request_id=waiting[0], evidence=evidence)
 
 
-def _misended(recording: Recording) -> Iterator[Violation]:
+def wrong_endings(recording: Recording) -> Iterator[Violation]:
+    """Events of nobody, and samples with more than one end."""
     if recording.strays:
         message = f"an event of a request or sample that nobody asked for: {recording.strays[0]}"
         yield Violation(code="P2", slug="stray-event", message=message, evidence=_knobs(recording))
@@ -275,7 +283,8 @@ def _unfinite_logits(lab: Lab, answer: Answer, sample: Sample) -> Iterator[Viola
         yield Violation(code="P10", slug="logits-not-finite", message=message, request_id=name)
 
 
-def _lost(recording: Recording) -> Iterator[Violation]:
+def lost_blocks(recording: Recording) -> Iterator[Violation]:
+    """What the accounting at idle lacks or shows too much; `opened` and `closed` must be known."""
     now, before = recording.closed, recording.opened
     assert now is not None
     assert before is not None

@@ -1,0 +1,156 @@
+"""What goes wrong outside the engine, at every moment of a short run: a layer fails, or the client leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from fuzz.lab.lab import Lab
+from fuzz.lab.recording import Answer, Recording
+from fuzz.lab.relation import relate_answers
+from fuzz.lab.tolerance import BATCH
+from fuzz.properties.executors.safety import lost_blocks, unended, with_canaries, wrong_endings
+from fuzz.properties.model import Evidence, Violation
+from fuzz.properties.registry import register
+from targets.contract import FaultPoint, FinishReason, InjectsFaults
+from targets.trace import Trace
+
+T = TypeVar("T")
+
+MOST_FAULTS = 8
+"""Faults that are tried in a case, over all points."""
+MOST_LEAVINGS = 6
+"""Moments at which a client leaves that are tried in a case."""
+
+
+@register(
+    "P35",
+    "A fault reaches one request only",
+    sources=("FINITE-06", "LIFE-06", "LIFE-08", "LIFE-11", "LIFE-14"),
+    needs=(InjectsFaults,),
+)
+def fault_isolation(lab: Lab, case: Trace) -> Iterator[Violation]:
+    """When one pass of one layer fails, at most one request ends with an error, and the error says what happened.
+
+    It has the tokens up to there. All others, and a canary sent twice afterwards, are served as without the fault;
+    nothing is raised, every request ends once, and all blocks come back. The points and how often each is passed are
+    the target's to tell; where a case has more than eight passes, eight of them at equal distances are tried.
+    """
+    trace = with_canaries(lab, case)
+    clean = lab.record(trace)
+    if not clean.sound or not lab.base.sound:
+        return
+    for fault in faults_of(lab.passed(lab.base)):
+        lab.tally.looked += 1
+        found = [*_judge(lab, clean, lab.run(trace, fault))]
+        yield from (_caused_by(fault, violation) for violation in found)
+        if found:
+            return
+
+
+@register(
+    "P37",
+    "A client may leave at any step",
+    sources=("LIFE-04", "LIFE-09", "LIFE-13", "LIFE-15", "BATCH-29"),
+)
+def leaving_isolation(lab: Lab, case: Trace) -> Iterator[Violation]:
+    """A request that is aborted, at whichever step, keeps the tokens it had; all others are served as if it had stayed.
+
+    Tried for every request of the case, from before its first step to after its last, and in a long case for some of
+    these moments. What is raised, left unended or kept by such runs is told by P1, P2 and P12.
+    """
+    if not lab.base.sound:
+        return
+    for name, step in spread([*_moments(lab.base)], MOST_LEAVINGS):
+        left = lab.record(_leaving(case, name, step))
+        lab.tally.looked += 1
+        if left.sound:
+            yield from _served_alike(lab, "P37", lab.base, left, frozenset())
+
+
+def faults_of(passed: Mapping[str, int], most: int = MOST_FAULTS) -> list[FaultPoint]:
+    """Faults to try, given how often each point is passed: all, or so many at equal distances."""
+    return spread([FaultPoint(name, 1 + place) for name, count in passed.items() for place in range(count)], most)
+
+
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """At most so many of the items (two at least): the first, the last, and others at equal distances."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]
+
+
+def _judge(lab: Lab, clean: Recording, faulty: Recording) -> Iterator[Violation]:
+    if faulty.failure is not None:
+        failure = faulty.failure
+        message = f"{failure.call} raised {failure.error_type}: {failure.message}"
+        stack: list[str | int | float | bool | None] = [*failure.stack.splitlines()[-12:]]
+        yield Violation(code="P35", slug=failure.slug, message=message, evidence={"stack": stack})
+        return
+    yield from unended(faulty)
+    yield from wrong_endings(faulty)
+    if faulty.opened is not None and faulty.closed is not None:
+        yield from lost_blocks(faulty)
+    failed = frozenset(name for name, answer in faulty.answers.items() if _fails(answer, clean.answers[name]))
+    if len(failed) > 1:
+        yield Violation(code="P35", slug="several-fail", message=f"{', '.join(sorted(failed))} fail together")
+        return
+    yield from _unexplained(faulty, failed)
+    if faulty.sound:
+        yield from _served_alike(lab, "P35", clean, faulty, failed)
+
+
+def _fails(answer: Answer, usual: Answer) -> bool:
+    reasons = [sample.finish_reason for sample in answer.samples]
+    return FinishReason.ERROR in reasons and reasons != [sample.finish_reason for sample in usual.samples]
+
+
+def _unexplained(faulty: Recording, failed: frozenset[str]) -> Iterator[Violation]:
+    for name in failed:
+        for sample in faulty.answers[name].samples:
+            if sample.finish_reason is FinishReason.ERROR and not sample.error:
+                message = f"{name} sample {sample.index} ends with an error that says nothing"
+                yield Violation(code="P35", slug="error-without-message", message=message, request_id=name)
+
+
+def _served_alike(
+    lab: Lab, code: str, usual: Recording, other: Recording, failed: frozenset[str]
+) -> Iterator[Violation]:
+    """Requests with a fixed result, compared as far as they got; of failed ones the beginning that they have."""
+    kind = "prefix_cache" if lab.values("prefix_cache") else BATCH
+    for name, answer in usual.answers.items():
+        if not answer.accepted or answer.breaches or not answer.deterministic:
+            continue
+        left = (usual, _open(answer) if name in failed else answer)
+        right = (other, _open(other.answers[name]) if name in failed else other.answers[name])
+        # A repetition under other seeds would have other faults, so sampled tokens that part are excused.
+        yield from relate_answers(lab, code, left, right, kind, repeatable=False)
+
+
+def _open(answer: Answer) -> Answer:
+    """The answer without its endings, which the fault has changed."""
+    samples = tuple(msgspec.structs.replace(sample, finish_reason=None) for sample in answer.samples)
+    return msgspec.structs.replace(answer, samples=samples)
+
+
+def _caused_by(fault: FaultPoint, violation: Violation) -> Violation:
+    evidence: dict[str, Evidence] = violation.evidence | {"fault": fault.name, "occurrence": fault.occurrence}
+    message = f"after a fault in {fault.name} (pass {fault.occurrence}): {violation.message}"
+    return msgspec.structs.replace(violation, code="P35", message=message, evidence=evidence)
+
+
+def _moments(recording: Recording) -> Iterator[tuple[str, int]]:
+    for name, answer in recording.answers.items():
+        if answer.accepted and not answer.breaches and answer.aborted is None and answer.progress:
+            start = answer.submitted or 0
+            yield from ((name, step) for step in range(start, answer.progress[-1] + 2))
+
+
+def _leaving(case: Trace, name: str, step: int) -> Trace:
+    arrivals = tuple(
+        msgspec.structs.replace(arrival, abort=step) if arrival.request.id == name else arrival
+        for arrival in case.arrivals
+    )
+    return msgspec.structs.replace(case, arrivals=arrivals)

@@ -1,0 +1,124 @@
+"""Breaking the way the reference executor takes a fault, or a client that leaves, is seen by P35 and P37."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fuzz.properties.executors.faults import faults_of, spread
+from targets.contract import FaultPoint, FinishReason
+from targets.reference import executor as engine
+from targets.reference.executor import ReferenceExecutor
+from targets.reference.faults import RequestFailed
+from targets.reference.schedule.scheduler import Scheduler
+
+PROMPT = tuple(range(40, 54))
+OTHER = tuple(range(90, 103))
+
+
+@pytest.fixture
+def pair(make_request: Any, make_trace: Any) -> Any:
+    return make_trace(
+        make_request("a", max_tokens=8, ignore_eos=True), make_request("b", OTHER, max_tokens=8, ignore_eos=True)
+    )
+
+
+def test_the_unbroken_executor_keeps_every_fault_to_one_request(pair: Any, signatures: Any) -> None:
+    assert signatures(pair, "P1", "P2", "P12", "P35", "P37") == set()
+
+
+def test_p35_sees_a_token_chosen_from_nan(monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any) -> None:
+    sample = ReferenceExecutor._sample
+    monkeypatch.setattr(ReferenceExecutor, "_sample", lambda self, rows, raw: sample(self, rows, np.nan_to_num(raw)))
+
+    assert signatures(pair, "P35") == {"P35/tokens-differ"}
+
+
+def test_p35_sees_a_fault_that_leaves_the_step(monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any) -> None:
+    monkeypatch.setattr(ReferenceExecutor, "_advance_or_fail", ReferenceExecutor._advance)
+
+    assert signatures(pair, "P1", "P35") == {"P35/raised-RequestFailed-faults.py:check"}
+
+
+def test_p35_sees_blocks_that_a_failed_request_keeps(
+    monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any
+) -> None:
+    def forgotten(self: Scheduler, sequence: Any, failed: RequestFailed) -> None:
+        (self.running if sequence in self.running else self.waiting).remove(sequence)
+        self.failed.append((sequence, failed))
+
+    monkeypatch.setattr(Scheduler, "_fail", forgotten)
+
+    assert "P35/blocks-lost" in signatures(pair, "P12", "P35")
+
+
+def test_p35_sees_that_one_fault_ends_everybody(monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any) -> None:
+    sample = ReferenceExecutor._sample
+
+    def all_or_none(self: ReferenceExecutor, rows: Any, raw: Any) -> list[int | None]:
+        tokens = sample(self, rows, raw)
+        return [None for _ in tokens] if None in tokens else tokens
+
+    monkeypatch.setattr(ReferenceExecutor, "_sample", all_or_none)
+
+    assert "P35/several-fail" in signatures(pair, "P35")
+
+
+def test_p35_sees_an_error_that_says_nothing(monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any) -> None:
+    monkeypatch.setattr(engine, "_why_unusable", lambda _raw: "")
+
+    assert signatures(pair, "P35") == {"P35/error-without-message"}
+
+
+def test_p35_sees_a_failure_that_nobody_reports(monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any) -> None:
+    monkeypatch.setattr(ReferenceExecutor, "_report_failed", lambda self, _events: self._scheduler.failed.clear())
+
+    assert {signature.partition("/")[0] for signature in signatures(pair, "P2", "P35")} == {"P35"}
+
+
+def test_p37_sees_that_whoever_leaves_takes_a_neighbour_along(
+    monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any
+) -> None:
+    abort = ReferenceExecutor.abort
+
+    def shifting(self: ReferenceExecutor, request_id: str) -> None:
+        abort(self, request_id)
+        for sequence in self._scheduler.running:
+            if sequence.finish_reason is not FinishReason.ABORT and sequence.generated > 2:
+                sequence.tokens[-1] = 7
+
+    monkeypatch.setattr(ReferenceExecutor, "abort", shifting)
+
+    assert signatures(pair, "P37") == {"P37/tokens-differ"}
+
+
+def test_p12_sees_blocks_that_stay_behind_at_one_moment_only(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    abort = ReferenceExecutor.abort
+
+    def forgetful(self: ReferenceExecutor, request_id: str) -> None:
+        group = self._groups.get(request_id)
+        if group and group.sequences[0].generated == 1:
+            group.sequences[0].blocks.pop()
+        abort(self, request_id)
+
+    monkeypatch.setattr(ReferenceExecutor, "abort", forgetful)
+
+    trace = make_trace(make_request(ignore_eos=True))
+    assert signatures(trace, "P12") == set()
+    assert signatures(trace, "P12", "P37") == {"P12/blocks-lost"}
+
+
+def test_every_pass_of_a_short_run_is_tried() -> None:
+    assert faults_of({"memory": 2, "store": 1}) == [
+        FaultPoint("memory", 1),
+        FaultPoint("memory", 2),
+        FaultPoint("store", 1),
+    ]
+
+
+def test_a_long_run_is_tried_from_its_beginning_to_its_end() -> None:
+    assert spread(range(100), 4) == [0, 33, 66, 99]
