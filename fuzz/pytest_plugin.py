@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest._code.code import ReprEntryNative, ReprExceptionInfo, ReprFileLocation, ReprTraceback
 
 from fuzz import pytest_categories
 
@@ -144,7 +145,7 @@ class PropertyItem(pytest.Item):
         from fuzz.suite import PropertyFailedError
 
         if isinstance(excinfo.value, PropertyFailedError):
-            return str(excinfo.value)
+            return _as_failure(str(excinfo.value), self.path)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -179,12 +180,19 @@ class RegressionItem(pytest.Item):
         from targets.errors import UsageError
 
         if isinstance(excinfo.value, PropertyFailedError | UsageError):
-            return str(excinfo.value)
+            return _as_failure(str(excinfo.value), self.path)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where reports say the test is."""
         return self.path, None, f"regression {self.path.stem}"
+
+
+def _as_failure(text: str, path: Path) -> ReprExceptionInfo:
+    """The whole text for the report, and its first line for the summary, where pytest would repeat all of it on CI."""
+    headline = text.partition("\n")[0]
+    trace = ReprTraceback([ReprEntryNative([f"{text}\n"])], None, "native")
+    return ReprExceptionInfo(reprtraceback=trace, reprcrash=ReprFileLocation(str(path), 0, headline))
 
 
 def pytest_unconfigure() -> None:
