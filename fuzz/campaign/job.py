@@ -93,6 +93,7 @@ def run_job(plan: JobPlan, stopping: threading.Event) -> Iterator[JobEvent]:
             yield from job.take(event)
             if stopping.is_set():
                 break
+        yield from job.closing()
         yield Ended(reason="stopped" if stopping.is_set() else "budget spent", progress=job.progress)
 
 
@@ -123,6 +124,12 @@ class _Job:
                 yield Note(text=message)
             case Started():
                 pass
+
+    def closing(self) -> Iterator[Found]:
+        """Findings as they are at last: what was counted as one of them since it was made is in it now."""
+        for finding in self._triage.findings.values():
+            if finding.duplicates:
+                yield Found(finding=finding)
 
     def _keep(self, case: Case) -> Iterator[Note]:
         if self._folder is None:

@@ -66,8 +66,11 @@ def _take(state: CampaignState, job: int, unit: Unit, event: JobEvent) -> None:
     changed = state.apply(job, unit, event)
     if changed is None:
         return
+    folder = Path(state.plan.folder) / "findings"
+    while state.absorbed:
+        store.remove(folder, state.absorbed.pop())
     try:
-        store.write(Path(state.plan.folder) / "findings", changed)
+        store.write(folder, changed)
     except UsageError as error:
         state.notes.append(str(error))
 

@@ -38,6 +38,8 @@ class CampaignState:
     findings: dict[str, Finding] = field(default_factory=dict)
     seen_on: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Finding id to the labels of the units that showed it."""
+    absorbed: list[str] = field(default_factory=list)
+    """Ids of findings that turned out to be the same as an earlier one."""
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False
 
@@ -92,25 +94,33 @@ class CampaignState:
 
     def _add(self, finding: Finding, unit: Unit) -> Finding:
         """Keep one finding for one bug: jobs and targets that share a signature share the finding."""
-        shown = {finding.signature, *finding.also}
-        owner = finding.id
-        for known in self.findings.values():
-            if known.id != finding.id and shown & {known.signature, *known.also}:
-                owner = known.id
-                break
+        same = [known.id for known in self.findings.values() if known.id == finding.id or _are_one(known, finding)]
+        owner = same[0] if same else finding.id
         known_labels = self.seen_on.get(owner, ())
         self.seen_on[owner] = tuple(dict.fromkeys((*known_labels, unit.label)))
-        if owner == finding.id:
-            self.findings[owner] = finding
-            return finding
-        self.findings.pop(finding.id, None)
-        kept = self.findings[owner]
-        also = tuple(dict.fromkeys((*kept.also, *(sign for sign in sorted(shown) if sign != kept.signature))))
-        self.findings[owner] = msgspec.structs.replace(kept, also=also, duplicates=kept.duplicates + 1)
+        self.findings[owner] = finding if owner == finding.id else _joined(self.findings[owner], finding)
+        for other in same[1:]:
+            del self.findings[other]
+            self.absorbed.append(other)
         return self.findings[owner]
 
     def _note(self, *texts: str) -> None:
         self.notes += [text for text in texts if text not in self.notes]
+
+
+def _are_one(known: Finding, finding: Finding) -> bool:
+    names = {finding.signature, *finding.also, *finding.causes}
+    return not names.isdisjoint({known.signature, *known.also, *known.causes})
+
+
+def _joined(kept: Finding, finding: Finding) -> Finding:
+    others = sorted({finding.signature, *finding.also} - {kept.signature})
+    return msgspec.structs.replace(
+        kept,
+        also=tuple(dict.fromkeys((*kept.also, *others))),
+        variants=tuple(dict.fromkeys((*kept.variants, *finding.variants))),
+        duplicates=kept.duplicates + 1,
+    )
 
 
 def exit_code(state: CampaignState) -> int:

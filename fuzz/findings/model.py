@@ -54,9 +54,18 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Cases run before the first failure."""
     seconds: float = 0.0
     """From the start of the engine to the first failure."""
+    variants: tuple[str, ...] = ()
+    """What was seen of several that have this one cause: names of defects, say."""
     duplicates: int = 0
     """Further failing cases that were counted as this finding."""
     versions: dict[str, str] = {}
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Causes of what the shrunk case shows, where they do show."""
+        names = (self.signature, *self.also)
+        found = [one.cause for one in self.violations if one.cause and one.signature in names]
+        return tuple(dict.fromkeys(found))
 
     @property
     def replay(self) -> str:

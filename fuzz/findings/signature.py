@@ -23,6 +23,19 @@ def signatures(trial: Trial) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def labels(trial: Trial) -> dict[str, str]:
+    """Every signature of a trial with its cause; where no cause shows, the signature stands for it."""
+    causes = {one.signature: one.cause for one in trial.verdict.violations if one.cause} if trial.verdict else {}
+    return {signature: causes.get(signature, signature) for signature in signatures(trial)}
+
+
+def variants(trial: Trial, *names: str) -> tuple[str, ...]:
+    """The variants of the violations that have one of these names as signature or cause."""
+    found = trial.verdict.violations if trial.verdict else ()
+    chosen = [one.variant for one in found if one.variant and (one.signature in names or one.cause in names)]
+    return tuple(dict.fromkeys(chosen))
+
+
 def outcome_signature(outcome: Outcome) -> str:
     """`fate/what/place`: place is the target's own frame, innermost for a crash, outermost for a hang.
 

@@ -40,6 +40,11 @@ def write(folder: Path, finding: Finding) -> Path:
     return path
 
 
+def remove(folder: Path, name: str) -> None:
+    """Remove the finding of that id, if it is there."""
+    (folder / f"{name}.json").unlink(missing_ok=True)
+
+
 def read(path: Path) -> Finding | Damaged:
     """The finding in a file, or why it cannot be read."""
     try:

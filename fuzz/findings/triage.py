@@ -13,7 +13,7 @@ from fuzz.contain.outcome import Fate
 from fuzz.engines.model import Case, Trial
 from fuzz.findings.model import Confirmation, Finding
 from fuzz.findings.shrink import Simplify, shrink
-from fuzz.findings.signature import identity, signatures
+from fuzz.findings.signature import identity, labels, signatures, variants
 from targets.codec import encode
 
 CONFIRMATIONS = 3
@@ -65,10 +65,11 @@ class Triage:
 
     def is_known(self, trial: Trial) -> bool:
         """Whether every signature of the trial belongs to a finding; then it is counted there."""
-        found = signatures(trial)
-        if not found or not all(signature in self.known for signature in found):
+        found = labels(trial)
+        owners = [self.known.get(signature) or self.known.get(cause) for signature, cause in found.items()]
+        if not owners or None in owners:
             return False
-        self._count(self.known[found[0]])
+        self._count(owners[0] or "", trial)
         return True
 
     def take(self, trial: Trial, *, executions: int, seconds: float, until: float) -> Iterator[Finding]:
@@ -101,7 +102,8 @@ class Triage:
         self.bench.renew()
         full = self.bench.judge(shrunk.trial.case, None)
         shown = signatures(full)
-        owner = next((self.known[sign] for sign in shown if self.known.get(sign, finding.id) != finding.id), None)
+        told = (*shown, *labels(full).values())
+        owner = next((self.known[sign] for sign in told if self.known.get(sign, finding.id) != finding.id), None)
         if owner is not None:
             return self._merge(owner, finding, shown)
         final = full if signature in shown else shrunk.trial
@@ -114,12 +116,14 @@ class Triage:
                 case=msgspec.Raw(encode(final.case)),
                 outcome=final.outcome,
                 violations=final.verdict.violations if final.verdict else (),
+                variants=variants(final, signature),
                 shrink_steps=shrunk.steps,
             )
         )
 
     def _new_signature(self, trial: Trial) -> str:
-        return next(signature for signature in signatures(trial) if signature not in self.known)
+        found = labels(trial).items()
+        return next(name for name, cause in found if name not in self.known and cause not in self.known)
 
     def _codes(self, signature: str, trial: Trial) -> tuple[str, ...] | None:
         """What a replay must judge by: the broken property alone, if that shows the failure.
@@ -186,6 +190,7 @@ class Triage:
             original=msgspec.Raw(encode(trial.case)),
             outcome=trial.outcome,
             violations=trial.verdict.violations if trial.verdict else (),
+            variants=variants(trial, signature),
             confirmation=Confirmation(attempts=0, repeated=0),
             engine=self.context.engine,
             seed=self.context.seed,
@@ -196,7 +201,7 @@ class Triage:
 
     def _keep(self, finding: Finding) -> Finding:
         self.findings[finding.id] = finding
-        for known in (finding.signature, *finding.also):
+        for known in (finding.signature, *finding.also, *finding.causes):
             self.known.setdefault(known, finding.id)
         return finding
 
@@ -208,13 +213,19 @@ class Triage:
         also = tuple(dict.fromkeys((*kept.also, *(sign for sign in others if sign != kept.signature))))
         for signature in (kept.signature, *also):
             self.known[signature] = owner
-        merged = msgspec.structs.replace(kept, also=also, duplicates=kept.duplicates + 1)
+        more = tuple(dict.fromkeys((*kept.variants, *finding.variants)))
+        merged = msgspec.structs.replace(kept, also=also, duplicates=kept.duplicates + 1, variants=more)
         self.findings[owner] = merged
         return merged
 
-    def _count(self, owner: str) -> None:
+    def _count(self, owner: str, trial: Trial) -> None:
         finding = self.findings[owner]
-        self.findings[owner] = msgspec.structs.replace(finding, duplicates=finding.duplicates + 1)
+        more = tuple(dict.fromkeys((*finding.variants, *variants(trial, *self._names(owner)))))
+        self.findings[owner] = msgspec.structs.replace(finding, duplicates=finding.duplicates + 1, variants=more)
+
+    def _names(self, owner: str) -> tuple[str, ...]:
+        """Signatures and causes of a finding."""
+        return tuple(name for name, known in self.known.items() if known == owner)
 
 
 def _title(trial: Trial, signature: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
 from fuzz.lab.server_answers import NOT_JSON, busy, canary_body, lookup, same_choices
+from fuzz.lab.server_causes import error_label
 from fuzz.properties.model import Violation
 from targets.errors import UsageError
 from targets.http.address import redact
@@ -51,6 +52,7 @@ class HttpLab:
         self.recent: deque[HttpCase] = deque(maxlen=REMEMBERED)
         self._answers: dict[bytes, tuple[Reply, Answer | None]] = {}
         self._asked: tuple[Asked, ...] = ()
+        self._log_size = 0
         self._canary = self._canary_message()
         self._expected, self._usual = self._first_canary()
 
@@ -58,6 +60,7 @@ class HttpLab:
         """Take up a case: forget the last one and perform this one."""
         self.tally = Tally()
         self._answers = {}
+        self._log_size = self.server.process.output_size() if self.server.process else 0
         self.recent.append(case)
         replies = perform(self.server.client, case)
         self._asked = tuple(self._as_asked(*pair) for pair in zip(case.exchanges, replies, strict=True))
@@ -117,7 +120,30 @@ class HttpLab:
         found = {name: value for name, value in body.items() if name not in ("stream", "stream_options")}
         return found | ({"stream": False} if endpoint.streams_by_default else {})
 
-    def violation(self, code: str, slug: str, message: str, asked: Asked | None = None, **evidence: Any) -> Violation:
+    def failed(self, code: str, message: str, asked: Asked) -> Violation:
+        """A violation for an error that should not be; its cause is what the server shows of it."""
+        what = "server-error" if (asked.reply.status or 0) >= 500 else "refused"
+        label = error_label(asked.reply, asked.exchange.defect, self.log())
+        cause = f"{asked.reply.status} {label}" if label else ""
+        variant = asked.exchange.defect.name if asked.exchange.defect else ""
+        return self.violation(code, f"{what}/{label}" if label else what, message, asked, cause=cause, variant=variant)
+
+    def log(self) -> str:
+        """What the server wrote to its output since the case began; empty if it is not ours."""
+        process = self.server.process
+        return process.output_after(self._log_size) if process is not None else ""
+
+    def violation(
+        self,
+        code: str,
+        slug: str,
+        message: str,
+        asked: Asked | None = None,
+        *,
+        cause: str = "",
+        variant: str = "",
+        **evidence: Any,
+    ) -> Violation:
         """A violation with the reply and the command that sends the request again."""
         shown: dict[str, Any] = dict(evidence)
         if asked is not None:
@@ -127,7 +153,7 @@ class HttpLab:
                 "reply": redact(asked.reply.body[:300].decode(errors="replace")),
                 "replay": replay_command(asked.exchange, self.server.client.address),
             }
-        return Violation(code=code, slug=slug, message=message, evidence=shown)
+        return Violation(code=code, slug=slug, message=message, evidence=shown, cause=cause, variant=variant)
 
     def health(self) -> Violation | None:
         """What is wrong with the server after the case; asks the canary and, if that fails, once more."""

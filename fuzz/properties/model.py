@@ -34,6 +34,10 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One sentence for people: what was seen, and what should have been."""
     request_id: str = ""
     evidence: dict[str, Evidence] = {}
+    cause: str = ""
+    """Label of what is behind it, where that shows: violations of other kinds that share it are the same finding."""
+    variant: str = ""
+    """What this one is of several that have one cause, such as the field concerned."""
 
     @property
     def signature(self) -> str:

@@ -36,8 +36,10 @@ class FindingSummary(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     repeated: int
     requests: int
-    """Requests in the shrunk case; 0 for cases that are no traces."""
+    """Requests in the shrunk case; 0 for cases that have none."""
     replay: str
+    variants: tuple[str, ...] = ()
+    """What was seen of several that have this one cause."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +118,7 @@ def _finding(state: CampaignState, finding: Finding) -> FindingSummary:
         seen_on=state.seen_on.get(finding.id, ()),
         attempts=finding.confirmation.attempts,
         repeated=finding.confirmation.repeated,
-        requests=len(case.get("arrivals", ())),
+        requests=len(case.get("arrivals") or case.get("exchanges", ())),
         replay=finding.replay,
+        variants=finding.variants,
     )

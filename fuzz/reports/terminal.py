@@ -64,6 +64,8 @@ def _show_finding(finding: FindingSummary, console: Console, *, flaky: bool = Fa
     if finding.also:
         facts.append(f"also breaks {', '.join(finding.also)}")
     console.print(Text(f"  {'; '.join([finding.signature, *facts])}"), soft_wrap=True)
+    if len(finding.variants) > 1:
+        console.print(Text(f"  seen with {', '.join(finding.variants)}"), soft_wrap=True)
     console.print(Text(f"  on {', '.join(finding.seen_on)}"), soft_wrap=True)
     console.print(Text.assemble("  ", (finding.replay, "bold cyan")))
 

@@ -22,6 +22,7 @@ from targets.http.address import Address, redact
 HOST = "127.0.0.1"
 _TICK = 0.05
 _TAIL = 4000
+_LONGEST = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,17 @@ class ServerProcess:
 
     def tail(self) -> str:
         """The end of its output, without secrets."""
-        size = os.fstat(self.output.fileno()).st_size
-        data = os.pread(self.output.fileno(), _TAIL, max(0, size - _TAIL))
-        return redact(data.decode(errors="replace"))
+        return self.output_after(self.output_size() - _TAIL)
+
+    def output_size(self) -> int:
+        """Bytes that it has written so far."""
+        return os.fstat(self.output.fileno()).st_size
+
+    def output_after(self, start: int) -> str:
+        """What it wrote after so many bytes, the last 64 KiB at most, without secrets."""
+        size = self.output_size()
+        begin = max(0, start, size - _LONGEST)
+        return redact(os.pread(self.output.fileno(), size - begin, begin).decode(errors="replace"))
 
     def vitals(self) -> Vitals:
         """Memory, sockets and processes; zeros if it has ended."""

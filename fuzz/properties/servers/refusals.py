@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from fuzz.lab.server_causes import check_of
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.answering import on_the_wire
@@ -62,9 +63,11 @@ def check_refusal(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
                 yield from _envelope(lab, asked, status)
         elif 500 <= status <= 599:
             if not (defect.wire and status in (501, 505)):
-                yield lab.violation("H4", f"server-error/{name}", f"{name} gets {status}", asked)
+                yield lab.failed("H4", f"{name} gets {status}", asked)
         elif 200 <= status <= 299:
-            yield lab.violation("H4", f"accepted/{name}", f"{name} is accepted with {status}", asked)
+            yield lab.violation(
+                "H4", f"accepted/{check_of(defect)}", f"{name} is accepted with {status}", asked, variant=name
+            )
         elif name != "path-unknown" and not defect.wire:
             yield lab.violation("H4", f"status/{name}", f"{name} gets {status}, which is no client error", asked)
 

@@ -27,7 +27,8 @@ def check_grammar(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             continue
         lab.tally.looked += 1
         for problem in answer.problems:
-            yield lab.violation("H41", problem.slug, f"the stream breaks its grammar: {problem.message}", asked)
+            message = f"the stream breaks its grammar: {problem.message}"
+            yield lab.violation("H41", problem.slug, message, asked, cause=f"answer {problem.slug}")
 
 
 @server_property(

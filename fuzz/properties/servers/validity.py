@@ -25,8 +25,7 @@ def check_valid(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
         lab.tally.looked += 1
         status = asked.reply.status
         if not 200 <= status <= 299:
-            slug = "server-error" if status >= 500 else "refused"
-            yield lab.violation("H5", slug, f"a valid request gets {status}", asked)
+            yield lab.failed("H5", f"a valid request gets {status}", asked)
             continue
         streams = (
             asked.endpoint is not None and asked.body is not None and lab.dialect.streams(asked.endpoint, asked.body)
@@ -42,7 +41,8 @@ def check_valid(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
         answer = lab.answer(asked)
         if answer is not None and not answer.events:
             for problem in answer.problems:
-                yield lab.violation("H5", problem.slug, f"the body is not of its shape: {problem.message}", asked)
+                message = f"the body is not of its shape: {problem.message}"
+                yield lab.violation("H5", problem.slug, message, asked, cause=f"answer {problem.slug}")
         if answer is not None and answer.error:
             yield lab.violation("H5", "error-in-stream", f"a valid request ends in the error {answer.error!r}", asked)
 
@@ -67,8 +67,9 @@ def check_boundary(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
         lab.tally.looked += 1
         status = asked.reply.status or 0
         if status >= 500 and not (on_the_wire(asked) and status in (501, 505)):
-            yield lab.violation("H6", "server-error", f"a boundary case gets {status}", asked)
+            yield lab.failed("H6", f"a boundary case gets {status}", asked)
         answer = lab.answer(asked)
         if answer is not None and asked.exchange.message.method == "POST" and not on_the_wire(asked):
             for problem in answer.problems:
-                yield lab.violation("H6", problem.slug, f"it is accepted with garbage: {problem.message}", asked)
+                message = f"it is accepted with garbage: {problem.message}"
+                yield lab.violation("H6", problem.slug, message, asked, cause=f"answer {problem.slug}")

@@ -36,8 +36,14 @@ class FakeBench:
         assert isinstance(case, Numbers)
         shown = [item.split("/") for item in self.rule(case.values)]
         violations = tuple(
-            Violation(code=code, slug=slug, message=f"{code} broke")
-            for code, slug in shown
+            Violation(
+                code=code,
+                slug=slug,
+                message=f"{code} broke",
+                cause="".join(cause),
+                variant="".join(map(str, case.values)),
+            )
+            for code, slug, *cause in shown
             if codes is None or code in codes
         )
         return Trial(case, Outcome(fate=Fate.COMPLETED, reply=b""), Verdict(violations=violations), codes)
@@ -169,3 +175,11 @@ def test_a_case_that_was_only_slow_is_no_finding() -> None:
     triage = Triage(bench, simplify, lambda _data: Numbers(()), CONTEXT)
     slow = bench.judge(Numbers((1,)), None, hasty=True)
     assert list(triage.take(slow, executions=1, seconds=0.0, until=time.monotonic() + 5)) == []
+
+
+def test_failures_of_one_cause_are_one_finding_that_lists_how_it_was_seen() -> None:
+    triage, bench = triage_of(lambda values: ("P1/seven/behind",) if 7 in values else ("P2/eight/behind",))
+    take(triage, bench, 7)
+    assert take(triage, bench, 8) is None
+    (finding,) = triage.findings.values()
+    assert (finding.signature, finding.variants, finding.duplicates) == ("P1/seven", ("7", "8"), 1)

@@ -1,0 +1,92 @@
+"""What may be behind a failure of a server, as a label: failures that share it are one finding."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from targets.http.case import HttpDefect
+from targets.http.reply import Reply
+
+_FRAME = re.compile(r'File "(?P<path>[^"]+)", line \d+, in (?P<function>\S+)')
+_RAISED = re.compile(r"^(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt|[A-Z]\w*))(?::|$)")
+_TRACEBACK = "Traceback (most recent call last):"
+_LIBRARY = ("/lib/python3", "<frozen", "<string>")
+_VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|\{[^}]*\}|0x[0-9a-f]+|\d+(?:\.\d+)?")
+_EMPTY_WORDS = frozenset({"internal", "server", "error", "an", "occurred", "unknown", "bad", "request"})
+"""A message of these alone says nothing of the cause."""
+_LONGEST = 60
+_KINDS = {
+    "too-small": "out-of-range",
+    "too-large": "out-of-range",
+    "too-many": "out-of-range",
+    "wrong-type": "wrong-type",
+    "empty": "empty",
+    "unknown-value": "unknown-value",
+    "bad-key": "bad-key",
+    "missing": "missing",
+    "inconsistent": "inconsistent",
+    "not-allowed": "not-allowed",
+}
+"""How a defect's name ends to the check that it needs: a server that lacks a check lacks it for many fields."""
+
+
+def check_of(defect: HttpDefect) -> str:
+    """The check that would have refused it: `out-of-range`, `wrong-type`, ...; the defect's name if it is its own."""
+    return next((kind for ending, kind in _KINDS.items() if defect.name.endswith(f"-{ending}")), defect.name)
+
+
+def error_label(reply: Reply, defect: HttpDefect | None, log: str) -> str:
+    """What went wrong inside the server, as far as it shows, in this order of trust.
+
+    The exception and its place from a stack trace in the log; the error's message without what varies; the field that
+    the defect is in. Empty if there is nothing to tell one error from another.
+    """
+    if place := raised_in(log):
+        return place
+    if message := _message(reply):
+        return message
+    return defect.place.partition(".")[0] or defect.name if defect else ""
+
+
+def raised_in(log: str) -> str:
+    """`ValueError-completion.py:_build_generation_config` of the last stack trace in a log; empty if there is none.
+
+    The place is the innermost one outside the standard library.
+    """
+    _, found, block = log.rpartition(_TRACEBACK)
+    if not found:
+        return ""
+    frames = [frame for frame in _FRAME.finditer(block) if not _is_library(frame["path"])]
+    error = next((match for line in block.splitlines() if (match := _RAISED.match(line))), None)
+    if not frames or error is None:
+        return ""
+    return f"{error['type'].rpartition('.')[2]}-{Path(frames[-1]['path']).name}:{frames[-1]['function']}"
+
+
+def _is_library(path: str) -> bool:
+    return any(part in path for part in _LIBRARY) and "site-packages" not in path
+
+
+def _message(reply: Reply) -> str:
+    """The message of an error in JSON, in words that stay the same; empty for bodies that say nothing of the cause."""
+    try:
+        body = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return ""
+    words = re.findall(r"[a-z_]+", _VARYING.sub("", _text(body)).lower())
+    return "" if _EMPTY_WORDS.issuperset(words) else "-".join(words)[:_LONGEST].strip("-")
+
+
+def _text(body: Any) -> str:
+    """The first message in an error body of any envelope."""
+    if isinstance(body, str):
+        return body
+    if isinstance(body, list):
+        return _text(body[0]) if body else ""
+    if isinstance(body, dict):
+        inner = next((body[name] for name in ("error", "detail", "message", "msg") if body.get(name)), "")
+        return _text(inner)
+    return ""

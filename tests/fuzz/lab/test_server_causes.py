@@ -1,0 +1,61 @@
+"""What is behind a server's failure: from its log, its error, or the request."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fuzz.lab.server_causes import check_of, error_label, raised_in
+from targets.http.case import HttpDefect
+from targets.http.reply import End, Reply
+
+LOG = """INFO: "POST /v1/completions HTTP/1.1" 500 Internal Server Error
+ERROR:    Exception in ASGI application
+Traceback (most recent call last):
+  File "/venv/lib/python3.11/site-packages/starlette/routing.py", line 73, in app
+    response = await f(request)
+  File "/venv/lib/python3.11/site-packages/engine/completion.py", line 268, in build_config
+    json.loads(text)
+  File "/usr/lib/python3.11/json/decoder.py", line 337, in decode
+    raise ValueError
+ValueError: invalid literal for int() with base 10: 'abc'
+"""
+DEFECT = HttpDefect(name="logit_bias-bad-key", place="logit_bias.abc")
+
+
+def reply(body: object) -> Reply:
+    return Reply(end=End.COMPLETE, status=500, body=body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def test_a_stack_trace_in_the_log_names_the_exception_and_the_innermost_place_outside_the_standard_library() -> None:
+    assert raised_in(LOG) == "ValueError-completion.py:build_config"
+    assert raised_in("INFO: all is well\n") == ""
+
+
+def test_the_log_is_trusted_before_the_error_and_the_error_before_the_request() -> None:
+    said = reply({"error": {"message": "token 280 is not in the vocabulary"}})
+    assert error_label(said, DEFECT, LOG) == "ValueError-completion.py:build_config"
+    assert error_label(said, DEFECT, "") == "token-is-not-in-the-vocabulary"
+    assert error_label(reply(b"Internal Server Error"), DEFECT, "") == "logit_bias"
+    assert error_label(reply(b"Internal Server Error"), None, "") == ""
+
+
+@pytest.mark.parametrize("detail", ["'abc' is no number", "'x' is no number"])
+def test_what_varies_in_a_message_is_no_part_of_the_cause(detail: str) -> None:
+    assert error_label(reply({"detail": detail}), None, "") == "is-no-number"
+
+
+def test_a_message_that_says_nothing_names_no_cause() -> None:
+    assert error_label(reply({"error": {"message": "internal error"}}), None, "") == ""
+
+
+def test_a_missing_check_is_the_same_for_every_field() -> None:
+    names = ("top_p-too-large", "temperature-too-small", "stop-wrong-type", "json-not-utf8", "stop-empty")
+    assert [check_of(HttpDefect(name=name)) for name in names] == [
+        "out-of-range",
+        "out-of-range",
+        "wrong-type",
+        "json-not-utf8",
+        "empty",
+    ]
