@@ -7,7 +7,10 @@ import enum
 import msgspec
 
 from targets.graph.case import GraphCase
+from targets.http.case import HttpCase
 from targets.trace import Trace
+
+Witness = Trace | GraphCase | HttpCase
 
 
 class Group(enum.StrEnum):
@@ -26,7 +29,7 @@ class Group(enum.StrEnum):
 
 
 class Bug(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One planted bug. Exactly one of `trace` and `graph` is its witness: a case whose outcome it changes."""
+    """One planted bug. Exactly one of `trace`, `graph` and `http` is its witness: a case whose outcome it changes."""
 
     id: str
     group: Group
@@ -46,21 +49,24 @@ class Bug(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Codes of the properties that should catch it; any of them is enough."""
     trace: Trace | None = None
     graph: GraphCase | None = None
+    http: HttpCase | None = None
 
     def __post_init__(self) -> None:
-        if (self.trace is None) == (self.graph is None):
-            raise ValueError("needs one witness: either [bug.trace] or [bug.graph]")
+        if len(self._witnesses) != 1:
+            raise ValueError("needs one witness: either [bug.trace] or [bug.graph] or [bug.http]")
         if not self.before.strip():
             raise ValueError("`before` must not be blank")
         if self.before == self.after:
             raise ValueError("`before` and `after` are the same text, so nothing would be planted")
 
     @property
-    def witness(self) -> Trace | GraphCase:
+    def witness(self) -> Witness:
         """A case whose outcome differs with the bug."""
-        witness = self.graph if self.trace is None else self.trace
-        assert witness is not None
-        return witness
+        return self._witnesses[0]
+
+    @property
+    def _witnesses(self) -> tuple[Witness, ...]:
+        return tuple(case for case in (self.trace, self.graph, self.http) if case is not None)
 
 
 class BugFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,12 +10,14 @@ from fuzz.lab.graph_lab import GraphLab
 from fuzz.lab.lab import Lab
 from fuzz.planted.edit import Edit
 from fuzz.planted.fresh import planted_target
-from fuzz.planted.model import Bug
+from fuzz.planted.model import Bug, Witness
+from fuzz.planted.server_outcome import server_outcome
 from targets import registry
 from targets.contract import Target
 from targets.graph.case import GraphCase, document_of
 from targets.graph.contract import GraphRejected
 from targets.graph.result import GraphResult
+from targets.http.case import HttpCase
 from targets.trace import Trace
 
 
@@ -24,19 +26,26 @@ def edit_of(bug: Bug) -> Edit:
     return Edit(module=bug.module, before=bug.before, after=bug.after)
 
 
-def outcomes(bug: Bug, case: Trace | GraphCase) -> tuple[object, object]:
+def outcomes(bug: Bug, case: Witness) -> tuple[object, object]:
     """What the case comes to without the bug, and with it. Runs in this process. Raises `EditError`."""
-    if isinstance(case, GraphCase):
-        plain = _graph_outcome(registry.find(bug.target), case)
-    else:
-        plain = _trace_outcome(_plain_lab(bug.target), case)
+    plain = (
+        _trace_outcome(_plain_lab(bug.target), case)
+        if isinstance(case, Trace)
+        else outcome(registry.find(bug.target), case)
+    )
     with planted_target(bug.target, edit_of(bug)) as target:
         return plain, outcome(target, case)
 
 
-def outcome(target: Target, case: Trace | GraphCase) -> object:
+def outcome(target: Target, case: Witness) -> object:
     """Everything that a user of the target sees of the case; an exception is an outcome too."""
-    return _graph_outcome(target, case) if isinstance(case, GraphCase) else _trace_outcome(Lab(target), case)
+    match case:
+        case GraphCase():
+            return _graph_outcome(target, case)
+        case HttpCase():
+            return server_outcome(target, case)
+        case _:
+            return _trace_outcome(Lab(target), case)
 
 
 @functools.cache

@@ -28,12 +28,11 @@ from fuzz.findings.replay import replay
 from fuzz.findings.triage import Context, Triage, soon
 from fuzz.planted.fresh import forget
 from fuzz.planted.hook import VARIABLE, install
+from fuzz.planted.model import Witness
 from fuzz.planted.outcome import edit_of, outcomes
 from fuzz.planted.reach import arms_of
 from fuzz.probes.sources import find_sources
 from targets.errors import UsageError
-from targets.graph.case import GraphCase
-from targets.trace import Trace
 
 SHRINKING = 15.0
 """Seconds that shrinking may take."""
@@ -147,7 +146,7 @@ def _reach(plan: HuntPlan, hunt: Hunt, reaching: Sequence[Case]) -> Reach:
     if hunt.reached == 0:
         return Reach.NOT_REACHED
     for case in reaching:
-        without, with_bug = outcomes(plan.bug, cast("Trace | GraphCase", case))
+        without, with_bug = outcomes(plan.bug, cast("Witness", case))
         if without != with_bug:
             return Reach.NOT_NOTICED
     return Reach.UNKNOWN if hunt.reached is None else Reach.NOT_PROPAGATED
@@ -160,7 +159,8 @@ def _seeds(space: CampaignSpace) -> tuple[Case, ...]:
 
 def _size(case: msgspec.Raw) -> int:
     content = msgspec.json.decode(case)
-    return len(content["arrivals"] if "arrivals" in content else content["config"]["nodes"])
+    parts = next(content[name] for name in ("arrivals", "exchanges", "config") if name in content)
+    return len(parts["nodes"] if isinstance(parts, dict) else parts)
 
 
 def _source_of(module: str) -> str:

@@ -56,7 +56,7 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float = 0.0
     """The same on the clock, other load of the machine included."""
     requests: int = 0
-    """In the shrunk case; nodes for a graph."""
+    """In the shrunk case; nodes for a graph, exchanges for a server."""
     case: str = ""
     """The shrunk case as JSON."""
     findings: int = 0
