@@ -215,8 +215,8 @@ class InjectsFaults(Protocol):
     def fault_points(self) -> Mapping[str, int]:
         """The name of every point at which a fault can be injected, and how often it was passed since opening."""
 
-    def inject(self, fault: FaultPoint) -> None:
-        """Let that pass fail, counted from now on, once; replaces a fault that has not struck yet.
+    def inject(self, fault: FaultPoint | None) -> None:
+        """Let that pass fail, counted from now on, once; a fault that has not struck yet is withdrawn.
 
         A fault belongs to one request (or run). That one may end with a typed error; nothing else may change.
         """

@@ -23,6 +23,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Names of the dialect's endpoints that the family has; empty is all."""
     accounting: str = ""
     """Path of the resources, in the form of the reference front end; empty if there is none."""
+    faults: str = ""
+    """Path of the fault points, in the form of the reference front end; empty if there is none."""
     sources: tuple[str, ...] = ()
     """Where the differences are documented."""
 
@@ -36,7 +38,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 STRICT = Family(name="strict")
-REFERENCE = Family(name="reference", accounting="/internal/resources")
+REFERENCE = Family(name="reference", accounting="/internal/resources", faults="/internal/faults")
 _COMMON = ("model-unknown", "http-broken", "json-lone-surrogate", "stop*-too-many", "header-missing")
 
 FAMILIES = {

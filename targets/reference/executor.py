@@ -114,8 +114,8 @@ class ReferenceExecutor:
         """Points at which a fault can be injected, and how often each was passed."""
         return self._faults.passed
 
-    def inject(self, fault: FaultPoint) -> None:
-        """Let one pass fail. Raises `UsageError` for an unknown point."""
+    def inject(self, fault: FaultPoint | None) -> None:
+        """Let one pass fail, or no longer. Raises `UsageError` for an unknown point."""
         self._faults.arm(fault)
 
     def logits(self, token_ids: Tokens[int]) -> npt.NDArray[np.floating[Any]]:

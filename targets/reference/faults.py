@@ -16,6 +16,8 @@ from targets.errors import unknown
 
 EXECUTOR_POINTS = ("allocation", "logits", "detokenize", "device-slow")
 """A block taken from the pool, the logits and the text of one token, the computation of one step."""
+FRONT_END_POINTS = ("tokenize", "render")
+"""The tokens of one text of a request, and one event of its answer."""
 SLOW_SECONDS = 0.005
 """How long a slow device pauses."""
 
@@ -36,8 +38,11 @@ class FaultInjector:
         """How often each point was passed so far."""
         return dict(self._passed)
 
-    def arm(self, fault: FaultPoint) -> None:
-        """Fail once, at that pass from now on; replaces what was armed. Raises `UsageError` for an unknown point."""
+    def arm(self, fault: FaultPoint | None) -> None:
+        """Fail once, at that pass from now on; withdraws what was armed. Raises `UsageError` for an unknown point."""
+        self._armed = None
+        if fault is None:
+            return
         if fault.name not in self._passed:
             raise unknown("fault point", fault.name, self._passed, "These are the points that can fail.")
         self._armed = (fault.name, self._passed[fault.name] + fault.occurrence)

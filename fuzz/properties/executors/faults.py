@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterator
 
 import msgspec
 
+from fuzz.lab.faults import faults_of, spread
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Recording
 from fuzz.lab.relation import relate_answers
@@ -16,8 +16,6 @@ from fuzz.properties.model import Evidence, Violation
 from fuzz.properties.registry import register
 from targets.contract import FaultPoint, FinishReason, InjectsFaults
 from targets.trace import Trace
-
-T = TypeVar("T")
 
 MOST_FAULTS = 8
 """Faults that are tried in a case, over all points."""
@@ -42,7 +40,7 @@ def fault_isolation(lab: Lab, case: Trace) -> Iterator[Violation]:
     clean = lab.record(trace)
     if not clean.sound or not lab.base.sound:
         return
-    for fault in faults_of(lab.passed(lab.base)):
+    for fault in faults_of(lab.passed(lab.base), MOST_FAULTS):
         lab.tally.looked += 1
         found = [*_judge(lab, clean, lab.run(trace, fault))]
         yield from (_caused_by(fault, violation) for violation in found)
@@ -68,18 +66,6 @@ def leaving_isolation(lab: Lab, case: Trace) -> Iterator[Violation]:
         lab.tally.looked += 1
         if left.sound:
             yield from _served_alike(lab, "P37", lab.base, left, frozenset())
-
-
-def faults_of(passed: Mapping[str, int], most: int = MOST_FAULTS) -> list[FaultPoint]:
-    """Faults to try, given how often each point is passed: all, or so many at equal distances."""
-    return spread([FaultPoint(name, 1 + place) for name, count in passed.items() for place in range(count)], most)
-
-
-def spread(items: Sequence[T], most: int) -> list[T]:
-    """At most so many of the items (two at least): the first, the last, and others at equal distances."""
-    if len(items) <= most:
-        return list(items)
-    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]
 
 
 def _judge(lab: Lab, clean: Recording, faulty: Recording) -> Iterator[Violation]:

@@ -31,11 +31,12 @@ def check_conservation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     after = "after the client left" if left else "at idle"
     if busy(found):
         yield lab.violation("H12", "requests-left", f"{after} requests are in flight: {found}", lab.asked[-1])
-    elif _missing_blocks(found):
+    elif missing_blocks(found):
         yield lab.violation("H12", "blocks-left", f"{after} blocks are missing: {found}", lab.asked[-1])
 
 
-def _missing_blocks(found: dict[str, Any]) -> bool:
+def missing_blocks(found: dict[str, Any]) -> bool:
+    """Whether an accounting at idle lacks blocks, or shows too many."""
     if not {"total_blocks", "free_blocks", "cached_blocks"} <= found.keys():
         return False
     return bool(found["free_blocks"] + found["cached_blocks"] != found["total_blocks"])

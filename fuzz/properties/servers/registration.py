@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from fuzz.lab.server_lab import HttpLab
 from fuzz.properties.model import Cost, Violation
@@ -14,7 +15,13 @@ Check = Callable[[HttpLab, HttpCase], Iterator[Violation]]
 
 
 def server_property(
-    code: str, title: str, *, sources: tuple[str, ...], cost: Cost = Cost.RELATES, malformed: bool = False
+    code: str,
+    title: str,
+    *,
+    sources: tuple[str, ...],
+    needs: tuple[type[Any], ...] = (),
+    cost: Cost = Cost.RELATES,
+    malformed: bool = False,
 ) -> Callable[[Check], Check]:
     """Decorator that registers a check of HTTP cases. Codes are `H` and the number of the library's property."""
-    return register(code, title, sources=sources, cost=cost, kind=TargetKind.HTTP, malformed=malformed)
+    return register(code, title, sources=sources, needs=needs, cost=cost, kind=TargetKind.HTTP, malformed=malformed)

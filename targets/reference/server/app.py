@@ -14,11 +14,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from targets.reference.server import anthropic, ollama
+from targets.reference.server import anthropic, faults, ollama
 from targets.reference.server.errors import ApiError, respond
 from targets.reference.server.front_end import FrontEnd
 from targets.reference.server.openai import routes as openai
 
+FAULTS = "/internal/faults"
+"""Fault points of the front end and the executor: `GET` tells how often each was passed, `POST` injects a fault."""
 RESOURCES = "/internal/resources"
 """Accounting for leak checks: the executor's resources and the requests in flight."""
 
@@ -42,6 +44,8 @@ def build_app(front_end: FrontEnd) -> Starlette:
     routes = [Route(path, _endpoint(front_end, handler), methods=[method]) for method, path, handler in _ROUTES]
     routes += [
         Route(RESOURCES, _endpoint(front_end, _resources), methods=["GET"]),
+        Route(FAULTS, _endpoint(front_end, faults.read), methods=["GET"]),
+        Route(FAULTS, _endpoint(front_end, faults.inject), methods=["POST"]),
         Route("/health", _endpoint(front_end, _health), methods=["GET"]),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _on_http_error})

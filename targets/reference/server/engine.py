@@ -13,7 +13,9 @@ import numpy as np
 from targets.contract import (
     Detokenizes,
     Executor,
+    FaultPoint,
     FinishReason,
+    InjectsFaults,
     Output,
     ReportsResources,
     Request,
@@ -98,6 +100,14 @@ class EngineThread:
     def resources(self) -> Future[Resources | None]:
         """What the executor reports, if it does; requests in flight of which nobody listens count as running."""
         return self.call(lambda executor: executor.resources() if isinstance(executor, ReportsResources) else None)
+
+    def fault_points(self) -> Future[dict[str, int]]:
+        """Points of the executor at which a fault can be injected, and how often each was passed."""
+        return self.call(lambda executor: dict(executor.fault_points()) if isinstance(executor, InjectsFaults) else {})
+
+    def inject(self, fault: FaultPoint | None) -> Future[None]:
+        """Let one pass of one of these points fail, or no longer."""
+        return self.call(lambda executor: executor.inject(fault) if isinstance(executor, InjectsFaults) else None)
 
     @property
     def open_requests(self) -> int:

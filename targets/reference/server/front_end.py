@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from targets.contract import Limits, RequestRejected, SamplingParams
+from targets.reference.faults import FRONT_END_POINTS, FaultInjector, RequestFailed
 from targets.reference.server.engine import EngineThread
 from targets.reference.server.errors import ApiError, invalid, of_rejection
 from targets.reference.server.generation import Generation
@@ -26,6 +27,7 @@ class FrontEnd:
     engine: EngineThread
     limits: Limits
     model: str
+    faults: FaultInjector = field(default_factory=lambda: FaultInjector(FRONT_END_POINTS))
     started: int = field(default_factory=lambda: int(time.time()))
 
     def check_model(self, name: str) -> None:
@@ -38,13 +40,16 @@ class FrontEnd:
     def tokenize(self, text: str, param: str) -> tuple[int, ...]:
         """Token ids of a text that came in the field `param`. Raises `ApiError`."""
         try:
+            self.faults.check("tokenize")
             return self.engine.tokenize(text)
         except RequestRejected as rejected:
             raise invalid(str(rejected), param) from None
+        except RequestFailed as failed:
+            raise ApiError(500, str(failed), param) from None
 
     async def begin(self, prompts: Sequence[tuple[int, ...]], sampling: SamplingParams) -> Generation:
         """Start generating. Raises `ApiError` if the executor refuses it."""
-        generation = Generation(self.engine, prompts, sampling)
+        generation = Generation(self.engine, prompts, sampling, self.faults)
         await generation.start()
         return generation
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from starlette.requests import Request as HttpRequest
 
 from targets.contract import FinishReason, Limits, Output, Request, RequestRejected, SamplingParams
+from targets.reference.faults import FaultInjector, RequestFailed
 from targets.reference.server.engine import EngineThread
 from targets.reference.server.errors import ApiError, of_rejection
 
@@ -51,10 +52,17 @@ class Part(NamedTuple):
 class Generation:
     """The executor requests of one API request: a request for each prompt, `n` choices of each."""
 
-    def __init__(self, engine: EngineThread, prompts: Sequence[tuple[int, ...]], sampling: SamplingParams) -> None:
+    def __init__(
+        self,
+        engine: EngineThread,
+        prompts: Sequence[tuple[int, ...]],
+        sampling: SamplingParams,
+        faults: FaultInjector,
+    ) -> None:
         self.choices = [Sample(prompt_tokens=len(prompt)) for prompt in prompts for _ in range(sampling.n)]
         self._engine = engine
         self._sampling = sampling
+        self._faults = faults
         stem = secrets.token_hex(8)
         self._requests = [
             Request(id=f"{stem}-{number}", prompt=prompt, sampling=sampling) for number, prompt in enumerate(prompts)
@@ -102,6 +110,8 @@ class Generation:
                 part = self._part(numbers[output.request_id] * self._sampling.n + output.index, output)
                 unfinished -= part.is_last
                 yield part
+        except RequestFailed as failed:
+            raise ApiError(500, str(failed)) from None
         finally:
             if unfinished:
                 self.abort()
@@ -113,6 +123,7 @@ class Generation:
         return self.choices
 
     def _part(self, choice: int, output: Output) -> Part:
+        self._faults.check("render")
         sample = self.choices[choice]
         sample.text += output.text
         sample.finish_reason, sample.stop_reason = output.finish_reason, output.stop_reason

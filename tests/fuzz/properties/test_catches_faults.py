@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fuzz.properties.executors.faults import faults_of, spread
-from targets.contract import FaultPoint, FinishReason
+from targets.contract import FinishReason
 from targets.reference import executor as engine
 from targets.reference.executor import ReferenceExecutor
 from targets.reference.faults import RequestFailed
@@ -110,15 +109,3 @@ def test_p12_sees_blocks_that_stay_behind_at_one_moment_only(
     trace = make_trace(make_request(ignore_eos=True))
     assert signatures(trace, "P12") == set()
     assert signatures(trace, "P12", "P37") == {"P12/blocks-lost"}
-
-
-def test_every_pass_of_a_short_run_is_tried() -> None:
-    assert faults_of({"memory": 2, "store": 1}) == [
-        FaultPoint("memory", 1),
-        FaultPoint("memory", 2),
-        FaultPoint("store", 1),
-    ]
-
-
-def test_a_long_run_is_tried_from_its_beginning_to_its_end() -> None:
-    assert spread(range(100), 4) == [0, 33, 66, 99]

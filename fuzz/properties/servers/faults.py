@@ -1,0 +1,129 @@
+"""What goes wrong behind the front end reaches the client of one request, as an error of the dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from fuzz.lab.faults import faults_of
+from fuzz.lab.server_answers import busy, difference
+from fuzz.lab.server_lab import Asked, HttpLab
+from fuzz.properties.model import Violation
+from fuzz.properties.servers.leaving import missing_blocks
+from fuzz.properties.servers.registration import server_property
+from targets.contract import FaultPoint, InjectsFaults
+from targets.http.case import HttpCase
+from targets.http.client import perform
+from targets.http.dialects.model import Answer
+from targets.http.dialects.strict_json import StrictJsonError, parse
+from targets.http.faults import ServerFaults
+from targets.http.reply import End, Reply
+
+MOST_FAULTS = 4
+"""Faults that are tried in a case, over all points."""
+
+
+@server_property(
+    "H35",
+    "A fault reaches one request only",
+    sources=("FINITE-06", "LIFE-06", "LIFE-07", "LIFE-08", "LIFE-11", "LIFE-14"),
+    needs=(InjectsFaults,),
+)
+def check_fault_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
+    """When one pass of one layer fails, at most one valid request fails: with 5xx and an error of the dialect.
+
+    A stream that has begun ends with the dialect's error event. The others are answered as they are alone; afterwards
+    the canary is answered as ever, nothing is in flight, and all blocks are back. The points and how often each is
+    passed are the server's to tell; in a case with more than four passes, four at equal distances are tried.
+    """
+    if not lab.server.family.faults:
+        return
+    served = [(place, asked) for place, asked in enumerate(lab.asked) if _succeeds(lab, asked)]
+    faults = ServerFaults(lab.server)
+    alone = {place: lab.steady(asked) for place, asked in served}
+    for fault in _choice(lab, faults, case):
+        lab.tally.looked += 1
+        faults.inject(fault)
+        replies = perform(lab.server.client, case)
+        faults.inject(None)
+        found = [*_judge(lab, served, replies, alone), *_aftermath(lab)]
+        yield from (_caused_by(fault, violation) for violation in found)
+        if found:
+            return
+
+
+def _choice(lab: HttpLab, faults: ServerFaults, case: HttpCase) -> Sequence[FaultPoint]:
+    before = faults.fault_points()
+    perform(lab.server.client, case)
+    passed = {name: count - before.get(name, 0) for name, count in faults.fault_points().items()}
+    return faults_of(passed, MOST_FAULTS)
+
+
+def _succeeds(lab: HttpLab, asked: Asked) -> bool:
+    answer = lab.answer(asked) if any(asked is valid for valid in lab.valid()) else None
+    return answer is not None and not answer.problems and not answer.error
+
+
+def _judge(
+    lab: HttpLab,
+    served: Sequence[tuple[int, Asked]],
+    replies: Sequence[Reply],
+    alone: dict[int, Answer | None],
+) -> Iterator[Violation]:
+    failed = 0
+    for place, usual in served:
+        asked = usual._replace(reply=replies[place])
+        status = asked.reply.status or 0
+        if asked.reply.end is not End.COMPLETE:
+            yield lab.violation("H35", asked.reply.end.value, f"the reply ended {asked.reply.end.value}", asked)
+        elif status >= 500:
+            failed += 1
+            yield from _envelope(lab, asked)
+        elif not asked.reply.is_success:
+            yield lab.violation("H35", "refused", f"a valid request gets {status}", asked)
+        else:
+            answer = lab.answer(asked)
+            failed += bool(answer and answer.error)
+            if answer is not None and not answer.error:
+                yield from _unlike(lab, asked, answer, alone[place])
+    if failed > 1:
+        yield lab.violation("H35", "several-fail", f"{failed} requests fail together")
+
+
+def _envelope(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
+    try:
+        problems = lab.dialect.read_error(parse(asked.reply.body), asked.reply.status or 0).problems
+    except StrictJsonError as error:
+        yield lab.violation("H35", "envelope", f"the error is not JSON: {error}", asked)
+        return
+    for problem in problems[:1]:
+        yield lab.violation("H35", "envelope", f"the error is not in the envelope: {problem.message}", asked)
+
+
+def _unlike(lab: HttpLab, asked: Asked, answer: Answer, alone: Answer | None) -> Iterator[Violation]:
+    for problem in answer.problems[:1]:
+        yield lab.violation("H35", problem.slug, f"the answer is broken: {problem.message}", asked)
+    if alone is None or answer.problems:
+        return
+    lab.tally.compared += 1
+    for one, other in zip(alone.choices, answer.choices, strict=False):
+        if found := difference(one, other):
+            message = f"choice {one.index} answers {one.text!r} alone, {other.text!r} now"
+            yield lab.violation("H35", f"{found}-differ", message, asked)
+
+
+def _aftermath(lab: HttpLab) -> Iterator[Violation]:
+    problem = lab.health()
+    if problem is not None:
+        yield lab.violation("H35", problem.slug, problem.message)
+        return
+    found = lab.settled()
+    if found is not None and busy(found):
+        yield lab.violation("H35", "requests-left", f"requests are in flight: {found}")
+    elif found is not None and missing_blocks(found):
+        yield lab.violation("H35", "blocks-left", f"blocks are missing: {found}")
+
+
+def _caused_by(fault: FaultPoint, violation: Violation) -> Violation:
+    evidence = violation.evidence | {"fault": fault.name, "occurrence": fault.occurrence}
+    message = f"after a fault in {fault.name} (pass {fault.occurrence}): {violation.message}"
+    return Violation(code="H35", slug=violation.slug, message=message, evidence=evidence)
