@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -20,8 +20,11 @@ from fuzz.probes.plan import ProbePlan, plan_probes
 from fuzz.properties.model import Verdict
 from targets import registry
 from targets.codec import encode
-from targets.contract import Target
+from targets.contract import Target, TargetKind
 from targets.errors import UsageError
+
+if TYPE_CHECKING:
+    from fuzz.campaign.served import Served
 
 EXPERIENCE = 20
 """Cases that must have been answered before a hang is called early."""
@@ -29,7 +32,6 @@ PATIENCE = 10
 """Times the slowest case so far that a case may take then."""
 LEAST_PATIENCE = 1.0
 """Seconds that a case may always take."""
-
 DESCRIBING = 120.0
 """Seconds that calibration may take."""
 
@@ -66,6 +68,11 @@ class ContainedHarness:
         self.target: Target = registry.find(name)
         self.plan: ProbePlan = plan_probes(self.target.modules if probed else ())
         on_device = device != "cpu"
+        self._served = _served(self.target)
+        environment = {VARIABLE: ",".join(module for module in self.target.modules if probed)}
+        if self._served is not None:
+            environment |= self._served.environment
+            limits = replace(limits, deadline=self._served.deadline)
         self._supervisor = Supervisor(
             ENTRY,
             msgspec.json.encode(Setup(target=name, device=device, dtype=dtype, codes=codes)),
@@ -75,7 +82,9 @@ class ContainedHarness:
             imports=("fuzz.campaign.probed_imports", *self.target.requires, "fuzz.judge"),
             shared=self.plan.size,
             core=limits.core,
-            environment={VARIABLE: ",".join(module for module in self.target.modules if probed)},
+            environment=environment,
+            # A spare opens the target in advance: two clients on one server would not be told apart.
+            spare=self._served is None,
         )
         self.description = self._describe()
         self.rotation = Rotation(self.description, random.Random(seed))
@@ -93,8 +102,10 @@ class ContainedHarness:
         self.close()
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers, and the server that was started for them."""
         self._supervisor.close()
+        if self._served is not None:
+            self._served.close()
 
     @property
     def probes(self) -> memoryview:
@@ -125,17 +136,23 @@ class ContainedHarness:
             self._answered += 1
             self._slowest = max(self._slowest, outcome.seconds)
         verdict = msgspec.json.decode(outcome.reply or b"{}", type=Verdict) if answered else None
+        if not answered and self._served is not None:
+            verdict = self._served.lost(outcome)
         if verdict is not None:
             mark_features(self.probes, self.plan.arms, verdict.features)
         return Trial(case, msgspec.structs.replace(outcome, reply=None), verdict, codes)
 
     def _patience(self) -> float:
-        if self._answered < EXPERIENCE:
+        # Outside the worker a server is watched by the client, which has a deadline for every answer.
+        apart = self._served is not None and not self._served.within
+        if self._answered < EXPERIENCE or apart:
             return self._deadline
         return min(self._deadline, max(LEAST_PATIENCE, PATIENCE * self._slowest))
 
-    def renew(self) -> None:
-        """The next case runs in a fresh worker."""
+    def renew(self, *, thorough: bool = False) -> None:
+        """The next case runs in a fresh worker; with `thorough` the server is a fresh one, too."""
+        if thorough and self._served is not None:
+            self._served.discard()
         before = self._supervisor.restarts
         self._supervisor.renew()
         self._renewals += self._supervisor.restarts - before
@@ -146,6 +163,14 @@ class ContainedHarness:
             self.close()
             raise UsageError(_obituary(self.target.name, outcome))
         return msgspec.json.decode(outcome.reply or b"", type=Description)
+
+
+def _served(target: Target) -> Served | None:
+    if target.kind is not TargetKind.HTTP:
+        return None
+    from fuzz.campaign.served import Served  # h11 is installed with the extra for servers only
+
+    return Served(target)
 
 
 def _obituary(name: str, outcome: Outcome) -> str:

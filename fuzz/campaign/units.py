@@ -12,6 +12,8 @@ from targets.devices import check_device
 from targets.errors import unknown
 
 ALLOWED_HOSTS = "INFERFUZZ_ALLOW_HOSTS"
+MODEL = "INFERFUZZ_MODEL"
+ANSWER_SECONDS = "INFERFUZZ_DEADLINE"
 DEFAULT_TARGETS = ("reference", "reference-hash")
 
 
@@ -46,6 +48,14 @@ def allow(hosts: Sequence[str]) -> None:
     if hosts:
         known = os.environ.get(ALLOWED_HOSTS, "")
         os.environ[ALLOWED_HOSTS] = ",".join(filter(None, (known, *hosts)))
+
+
+def tell_of_servers(*, model: str | None, deadline: float | None) -> None:
+    """Say which model to ask servers for and how many seconds an answer may take, here and in the jobs' processes."""
+    if model is not None:
+        os.environ[MODEL] = model
+    if deadline is not None:
+        os.environ[ANSWER_SECONDS] = f"{deadline:g}"
 
 
 def _check_dtype(dtype: str, target: Target) -> str:

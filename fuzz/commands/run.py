@@ -20,9 +20,10 @@ from fuzz import configuration
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the random decisions. Default: a new one.")
 @click.option("--property", "codes", multiple=True, metavar="CODE", help="Judge by this property only; repeatable.")
 @click.option("--engine", type=click.Choice(["auto", "guided", "atheris", "hypothesis"]), help="How cases are chosen.")
-@click.option("--deadline", type=float, metavar="SECONDS", help="Seconds a call may take before it counts as hung.")
+@click.option("--deadline", type=float, metavar="SECONDS", help="Seconds a call, or one answer of a server, may take.")
 @click.option("--dialect", type=click.Choice(["openai", "anthropic", "ollama"]), help="What servers by URL speak.")
 @click.option("--family", help="Kind of server, for known deviations: strict, vllm, transformers, llama.cpp, ...")
+@click.option("--model", help="Name of the model to ask a server for. Default: the first that it lists.")
 @click.option("--allow-host", "hosts", multiple=True, help="A host beside loopback that may be tested; repeatable.")
 @click.option("--folder", metavar="PATH", help="Where corpus and findings are kept. Default: .inferfuzz")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="Form of the summary.")
@@ -39,6 +40,7 @@ def command(
     deadline: float | None,
     dialect: str | None,
     family: str | None,
+    model: str | None,
     hosts: tuple[str, ...],
     folder: str | None,
     style: str,
@@ -53,13 +55,14 @@ def command(
 
     from fuzz.campaign.plan import CampaignPlan, seconds_of
     from fuzz.campaign.runner import run_campaign
-    from fuzz.campaign.units import allow, server_name, units_of
+    from fuzz.campaign.units import allow, server_name, tell_of_servers, units_of
     from fuzz.properties.registry import find
     from fuzz.reports.progress import ProgressView
     from fuzz.reports.summary import summarise
 
     defaults = configuration.load()
     allow(hosts)
+    tell_of_servers(model=model, deadline=deadline)
     targets = tuple(server_name(target, dialect, family) for target in targets or defaults.targets)
     chosen = codes and tuple(find(code).code for code in codes)
     plan = CampaignPlan(

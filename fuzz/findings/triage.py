@@ -31,8 +31,8 @@ class Bench(Protocol):
         With `hasty` a call counts as hung much earlier, measured by how long cases take otherwise.
         """
 
-    def renew(self) -> None:
-        """The next case runs in a fresh worker."""
+    def renew(self, *, thorough: bool = False) -> None:
+        """The next case runs in a fresh worker; with `thorough` what outlives workers is fresh, too: a server."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,8 @@ class Triage:
 
     def _repeat(self, case: Case, signature: str, codes: tuple[str, ...] | None, attempts: int) -> int:
         repeated = 0
-        for _ in range(attempts):
-            self.bench.renew()
+        for attempt in range(attempts):
+            self.bench.renew(thorough=attempt == 0)
             repeated += signature in signatures(self.bench.judge(case, codes))
         return repeated
 
@@ -233,6 +233,8 @@ def _title(trial: Trial, signature: str) -> str:
         for violation in trial.verdict.violations:
             if violation.signature == signature:
                 return violation.message
+        if trial.outcome.fate is not Fate.COMPLETED and trial.verdict.violations:
+            return trial.verdict.violations[0].message
     outcome = trial.outcome
     detail = outcome.message.splitlines()[0] if outcome.message else ""
     return f"{signature.replace('/', ' ')}: {detail}" if detail else signature.replace("/", " ")

@@ -8,6 +8,7 @@ from typing import Any
 from targets.http.dialects.model import Answer, ApiLimits, Choice, Dialect, Endpoint, EndpointKind, Json, Problem
 
 NOT_JSON = Problem("body-not-json", "a successful body is not JSON")
+CANARY_TOKENS = 4
 _LOGPROB_TOLERANCE = 1e-3
 """Absolute; batches of other shapes may round differently."""
 
@@ -54,7 +55,7 @@ def canary_body(dialect: Dialect, endpoint: Endpoint, limits: ApiLimits) -> dict
     if endpoint.kind is EndpointKind.CHAT:
         prompt = {"messages": [{"role": "user", "content": "canary"}]}
     body = {"model": limits.model, **prompt}
-    body = placed(body, dialect.max_tokens_field, 4)
+    body = placed(body, dialect.max_tokens_field, CANARY_TOKENS)
     for path, value in dialect.greedy:
         body = placed(body, path, value)
     return body | ({"stream": False} if endpoint.streams_by_default else {})

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
-from fuzz.lab.server_answers import NOT_JSON, busy, canary_body, lookup, same_choices
+from fuzz.lab.server_answers import CANARY_TOKENS, NOT_JSON, busy, canary_body, lookup, same_choices
 from fuzz.lab.server_causes import error_label
 from fuzz.properties.model import Violation
 from targets.errors import UsageError
@@ -27,6 +27,12 @@ from targets.http.wire import bytes_of, json_message
 REMEMBERED = 20
 """Cases that are replayed one by one to prove which of them killed the server."""
 HEALTH = "H3"
+ANSWERS = 8
+"""Times the deadline of one answer after which nothing more is asked about a case."""
+USUAL_TOKENS = 1024
+"""What a server may write when a request does not say how much."""
+_SLACK = 3
+"""Times that the pace may vary between two requests."""
 SETTLING = 2.0
 """Seconds within which a server must have noticed that a client has gone."""
 
@@ -53,6 +59,7 @@ class HttpLab:
         self._answers: dict[bytes, tuple[Reply, Answer | None]] = {}
         self._asked: tuple[Asked, ...] = ()
         self._log_size = 0
+        self._until = 0.0
         self._canary = self._canary_message()
         self._expected, self._usual = self._first_canary()
 
@@ -62,6 +69,7 @@ class HttpLab:
         self._answers = {}
         self._log_size = self.server.process.output_size() if self.server.process else 0
         self.recent.append(case)
+        self._until = time.monotonic() + ANSWERS * self.server.client.deadline
         replies = perform(self.server.client, case)
         self._asked = tuple(self._as_asked(*pair) for pair in zip(case.exchanges, replies, strict=True))
 
@@ -85,6 +93,8 @@ class HttpLab:
     def put(self, endpoint: Endpoint, body: dict[str, Json]) -> Answer | None:
         """The answer to a body on an endpoint; None if it was refused. The same question is asked once a case."""
         key = endpoint.name.encode() + json.dumps(body).encode()
+        if key not in self._answers and not self.has_time:
+            return None
         if key not in self._answers:
             reply = self.server.ask(json_message(endpoint.path, body, self.dialect.headers))
             self._answers[key] = (reply, self._read(endpoint, body, reply))
@@ -165,6 +175,20 @@ class HttpLab:
         # Slowness may be the machine's; an answer that is wrong or missing is not forgiven by a later one.
         return problem if problem.slug != "slow" else second
 
+    def takes_long(self, asked: Asked) -> bool:
+        """Whether so many tokens may well take longer than the deadline, at the pace of the canary right now."""
+        found = asked.body or {}
+        usual = self.limits.context_length or USUAL_TOKENS
+        tokens = _count(lookup(found, self.dialect.max_tokens_field), usual) * _count(found.get("n"), 1)
+        paced = self.server.ask(self._canary)
+        seconds = tokens * paced.seconds / CANARY_TOKENS
+        return paced.is_success and _SLACK * seconds > self.server.client.deadline
+
+    @property
+    def has_time(self) -> bool:
+        """Whether more may be asked about this case; a slow server is asked less."""
+        return time.monotonic() < self._until
+
     def settled(self) -> dict[str, Any] | None:
         """The accounting once it is idle, or the last one within the patience; None if there is none."""
         until = time.monotonic() + SETTLING
@@ -227,7 +251,7 @@ class HttpLab:
         return (
             f"The server at {self.server.client.address.url} does not answer a plain request in the "
             f"{self.dialect.name} dialect for model {self.limits.model!r}: {shown}. "
-            "Check the dialect, or name the model in the environment variable INFERFUZZ_MODEL."
+            "Check the dialect, or name the model: --model, or the environment variable INFERFUZZ_MODEL."
         )
 
     def _text_of(self, reply: Reply) -> str:
@@ -251,3 +275,7 @@ class HttpLab:
             message = f"a plain request takes {reply.seconds:.1f} s after the case, {self._usual:.2f} s before"
             return Violation(code=HEALTH, slug="slow", message=message)
         return None
+
+
+def _count(value: Json, default: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default

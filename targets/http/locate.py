@@ -19,7 +19,8 @@ from targets.http.client import Client, ask
 from targets.http.dialects import dialect_named
 from targets.http.dialects.model import ApiLimits, EndpointKind
 from targets.http.families import family_named
-from targets.http.process import ServerCommand, start
+from targets.http.keeper import process_of
+from targets.http.process import ServerCommand
 from targets.http.server import Server
 
 HEADERS_VARIABLE = "INFERFUZZ_HEADERS"
@@ -28,6 +29,8 @@ HOSTS_VARIABLE = "INFERFUZZ_ALLOW_HOSTS"
 """Hosts beside loopback that may be tested, separated by commas."""
 MODEL_VARIABLE = "INFERFUZZ_MODEL"
 """Name of the model to ask for, where the server does not list it."""
+DEADLINE_VARIABLE = "INFERFUZZ_DEADLINE"
+"""Seconds that a server may take for one answer, where it is slower than `DEADLINE` allows."""
 DEADLINE = 5.0
 _NAME = re.compile(r"(?:(?P<dialect>[a-z]+)(?::(?P<family>[a-z.-]+))?\+)?(?P<rest>https?://.*|cmd:.*)", re.DOTALL)
 _UNKNOWN_LIMITS = Limits(vocab_size=2**31, context_length=2**31)
@@ -59,7 +62,7 @@ def http_target(
     """
     hosts = (*allowed_hosts, *filter(None, os.environ.get(HOSTS_VARIABLE, "").split(",")))
     address = parse_url(url, hosts)
-    client = Client(address, headers or _headers_from_environment(), DEADLINE)
+    client = Client(address, headers or _headers_from_environment(), answer_seconds())
     api = HttpApi(
         dialect=dialect_named(dialect).name,
         family=family_named(family).name,
@@ -84,8 +87,8 @@ def command_target(
     api = HttpApi(dialect=dialect_named(dialect).name, family=rules.name, limits=known, endpoints=rules.endpoints)
 
     def open_server() -> Server:
-        process = start(command)
-        return Server(Client(process.address, deadline=DEADLINE), api, process.stop, process)
+        process = process_of(command)
+        return Server(Client(process.address, deadline=answer_seconds()), api, process.stop, process)
 
     return _target(
         name or f"{dialect}+cmd:{command.command}", f"server started by {redact(command.command)}", api, open_server
@@ -135,6 +138,18 @@ reference_anthropic = partial(reference_target, "anthropic")
 reference_ollama = partial(reference_target, "ollama")
 
 
+def answer_seconds() -> float:
+    """Seconds that one answer may take. Raises `UsageError` if the environment says something else than that."""
+    text = os.environ.get(DEADLINE_VARIABLE, "")
+    try:
+        seconds = float(text or DEADLINE)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 600:
+        raise UsageError(f"{DEADLINE_VARIABLE} = {text!r} must be seconds, more than 0 and at most 600.")
+    return seconds
+
+
 def model_name(client: Client, dialect: str) -> str:
     """The first model that the server lists, `default` if it does not say. Raises `UsageError` if nobody answers."""
     endpoint = next((one for one in dialect_named(dialect).endpoints if one.kind is EndpointKind.LIST), None)
@@ -155,7 +170,7 @@ def _serve_reference(api: HttpApi) -> Server:
 
     stack = contextlib.ExitStack()
     port = stack.enter_context(serving_target(HASH))
-    return Server(Client(Address(host="127.0.0.1", port=port), deadline=DEADLINE), api, stack.close)
+    return Server(Client(Address(host="127.0.0.1", port=port), deadline=answer_seconds()), api, stack.close)
 
 
 def _target(

@@ -88,18 +88,15 @@ class ServerProcess:
 
     def output_after(self, start: int) -> str:
         """What it wrote after so many bytes, the last 64 KiB at most, without secrets."""
-        size = self.output_size()
-        begin = max(0, start, size - _LONGEST)
-        return redact(os.pread(self.output.fileno(), size - begin, begin).decode(errors="replace"))
+        return written(self.output.fileno(), start)
 
     def vitals(self) -> Vitals:
         """Memory, sockets and processes; zeros if it has ended."""
-        family = _family(self.process.pid)
-        return Vitals(memory=sum(map(_memory, family)), sockets=sum(map(_sockets, family)), processes=len(family))
+        return vitals_of(self.process.pid)
 
     def cpu_seconds(self) -> float:
         """Seconds of CPU that it and its running children have used; 0 if it has ended."""
-        return sum(map(_cpu, _family(self.process.pid)))
+        return cpu_seconds_of(self.process.pid)
 
     def restart(self) -> ServerProcess:
         """End it and start another on the same port. Raises `UsageError` if that does not come up."""
@@ -114,11 +111,29 @@ class ServerProcess:
             self.output.close()
 
 
+def vitals_of(pid: int) -> Vitals:
+    """What a process and its children hold; zeros if it has ended."""
+    family = _family(pid)
+    return Vitals(memory=sum(map(_memory, family)), sockets=sum(map(_sockets, family)), processes=len(family))
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Seconds of CPU that a process and its running children have used; 0 if it has ended."""
+    return sum(map(_cpu, _family(pid)))
+
+
+def written(descriptor: int, start: int) -> str:
+    """What is in an output file after so many bytes, the last 64 KiB at most, without secrets."""
+    size = os.fstat(descriptor).st_size
+    begin = max(0, start, size - _LONGEST)
+    return redact(os.pread(descriptor, size - begin, begin).decode(errors="replace"))
+
+
 def start(command: ServerCommand, port: int | None = None) -> ServerProcess:
     """Start a server and wait until it listens. Raises `UsageError` if it ends or stays silent."""
     port = port or _free_port()
     arguments = shlex.split(command.command.replace("{port}", str(port)))
-    output = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+    output = tempfile.NamedTemporaryFile(prefix="inferfuzz-server-")  # noqa: SIM115 - lives as long as the process
     try:
         process = subprocess.Popen(
             arguments,

@@ -13,6 +13,7 @@ from targets.http.client import Client, ask
 from targets.http.dialects import dialect_named
 from targets.http.dialects.model import Dialect
 from targets.http.families import Family, family_named
+from targets.http.keeper import KeptProcess
 from targets.http.process import ServerProcess
 from targets.http.reply import Reply
 
@@ -24,7 +25,7 @@ class Server:
     client: Client
     api: HttpApi
     stop: Callable[[], None] = lambda: None
-    process: ServerProcess | None = None
+    process: ServerProcess | KeptProcess | None = None
 
     @property
     def dialect(self) -> Dialect:

@@ -48,7 +48,7 @@ class FakeBench:
         )
         return Trial(case, Outcome(fate=Fate.COMPLETED, reply=b""), Verdict(violations=violations), codes)
 
-    def renew(self) -> None:
+    def renew(self, *, thorough: bool = False) -> None:
         self.renewed += 1
 
 
