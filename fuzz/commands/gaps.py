@@ -9,6 +9,7 @@ import click
 
 from fuzz import configuration
 from fuzz.cli import EXIT_CLEAN, EXIT_FINDINGS, EXIT_INCONCLUSIVE
+from targets.errors import UsageError
 
 if TYPE_CHECKING:
     from fuzz.gaps.model import GapsReport
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 @click.argument("target", required=False)
 @click.option("--device", default="cpu", help="Device as PyTorch names it. Default: cpu")
 @click.option("--tier", "tiers", multiple=True, help="Look at the modules of this tier only; repeatable.")
+@click.option(
+    "--case", "cases", multiple=True, metavar="PATTERN", help="Replay only cases called so: 'seed long-*'; repeatable."
+)
 @click.option("--generated", type=click.IntRange(min=0), default=0, help="Fresh cases to replay beside the corpus.")
 @click.option("--deadline", type=float, default=60.0, metavar="SECONDS", help="Seconds that one case may take.")
 @click.option("--accept", is_flag=True, help="Make this result the baseline of later runs.")
@@ -34,6 +38,7 @@ def command(
     target: str | None,
     device: str,
     tiers: tuple[str, ...],
+    cases: tuple[str, ...],
     generated: int,
     deadline: float,
     accept: bool,
@@ -54,10 +59,12 @@ def command(
     from fuzz.reports.counting import counting
     from fuzz.reports.gaps_html import write_html
 
+    if accept and cases:
+        raise UsageError("--accept needs every case: leave --case out.")
     settings = configuration.load()
     root = configuration.project_root()
     name = target or next(iter(settings.targets), "reference")
-    plan = GapsPlan(name, root, settings, device, tiers, generated, deadline)
+    plan = GapsPlan(name, root, settings, device, tiers, cases, generated, deadline)
     with counting(Console(stderr=True), "replaying") as listener:
         result = find_gaps(plan, listener)
     try:
@@ -68,7 +75,7 @@ def command(
     _show(result.report, style, everything=everything)
     if accept:
         path = baseline_path(root / settings.gaps.baseline, name)
-        accept_baseline(path, result.report)
+        accept_baseline(path, result.report, result.before)
         click.echo(f"accepted as {path}", err=True)
         # What was accepted knowingly is no finding of this run.
         return EXIT_CLEAN

@@ -39,16 +39,31 @@ def read(path: Path) -> GapsReport | None:
     )
 
 
-def accept(path: Path, report: GapsReport) -> None:
-    """Make a report the baseline; the old one stays if this fails half-way. Raises `UsageError`."""
+def accept(path: Path, report: GapsReport, before: GapsReport | None = None) -> None:
+    """Make a report the baseline; the old one stays if this fails half-way. Of tiers that the report did not look at,
+    what `before` knows stays. Raises `UsageError`.
+    """
     if not report.complete:
         raise UsageError("The replay is incomplete, so its result is not accepted as a baseline.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = msgspec.structs.replace(report, changes=None)
+        kept = msgspec.structs.replace(_joined(report, before), changes=None)
         write_atomically(path, msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
     except OSError as error:
         raise UsageError(f"The baseline {path} cannot be written: {error.strerror or error}.") from error
+
+
+def _joined(report: GapsReport, before: GapsReport | None) -> GapsReport:
+    if before is None or not report.only_tiers:
+        return report
+    names = report.only_tiers
+    return msgspec.structs.replace(
+        report,
+        only_tiers=before.only_tiers and tuple(sorted({*names, *before.only_tiers})),
+        tiers=(*report.tiers, *(tier for tier in before.tiers if tier.name not in names)),
+        files=(*report.files, *(file for file in before.files if file.tier not in names)),
+        gaps=(*report.gaps, *(gap for gap in before.gaps if gap.tier not in names)),
+    )
 
 
 def compare(before: Sequence[Gap], after: Sequence[Gap]) -> Changes:

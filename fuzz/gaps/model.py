@@ -117,6 +117,8 @@ class GapsReport(msgspec.Struct, frozen=True, kw_only=True):
     """Codes that judged them."""
     strategies: tuple[str, ...] = ()
     """Modules of `strategies` that make such cases."""
+    only_tiers: tuple[str, ...] = ()
+    """Tiers that were looked at; empty is all."""
     tiers: tuple[TierResult, ...]
     files: tuple[FileCoverage, ...]
     gaps: tuple[Gap, ...]

@@ -88,6 +88,7 @@ def build_report(
     versions: Mapping[str, str],
     notes: Sequence[str],
     before: GapsReport | None,
+    only_tiers: tuple[str, ...] = (),
 ) -> GapsReport:
     """The report, compared with the baseline if there is one."""
     by_path = {module.path: module for module in modules}
@@ -98,8 +99,7 @@ def build_report(
     journal = collected.journal
     strategies = tuple(sorted({case.strategy for case in plan.cases if case.name in journal.done}))
     lost = [f"case {name} ended the replay ({how}); its coverage is lost" for name, how in journal.lost.items()]
-    raised = [f"case {name} raised {what}" for name, what in journal.raised.items()]
-    broken = [f"case {name} violates {', '.join(codes)}" for name, codes in journal.violated.items()]
+    told = (*_told("raised", journal.raised), *_told("violates", journal.violated))
     return GapsReport(
         target=plan.target,
         device=plan.device,
@@ -108,11 +108,12 @@ def build_report(
         cases=len(journal.done),
         properties=journal.codes,
         strategies=strategies,
+        only_tiers=only_tiers,
         tiers=judge_tiers(files, configuration.tiers, tiers),
         files=files,
         gaps=gaps,
-        changes=compare(once.gaps, gaps) if once else None,
-        notes=(*notes, *lost, *raised, *broken, *_stale(before, versions), *_gone(before, journal.codes, strategies)),
+        changes=compare(_of(once.gaps, only_tiers), _of(gaps, once.only_tiers)) if once else None,
+        notes=(*notes, *lost, *told, *_stale(before, versions), *_gone(before, journal.codes, strategies)),
         complete=not journal.lost,
     )
 
@@ -148,6 +149,20 @@ def _file(measured: Measured, module: Module) -> FileCoverage:
         branches=len(measured.branches),
         covered_branches=len(measured.branches) - len(measured.missing_branches),
     )
+
+
+def _of(gaps: Sequence[Gap], only_tiers: tuple[str, ...]) -> tuple[Gap, ...]:
+    return tuple(gap for gap in gaps if not only_tiers or gap.tier in only_tiers)
+
+
+def _told(word: str, cases: Mapping[str, str | tuple[str, ...]]) -> Iterator[str]:
+    """One line for all cases of which the same is to be said."""
+    by_what: dict[str, list[str]] = {}
+    for name, what in cases.items():
+        by_what.setdefault(what if isinstance(what, str) else ", ".join(what), []).append(name)
+    for what, names in by_what.items():
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield f"case {names[0]}{others} {word} {what}"
 
 
 def _shown(path: str, root: Path) -> str:

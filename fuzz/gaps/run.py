@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import coverage
@@ -13,10 +15,11 @@ from fuzz.gaps import baseline
 from fuzz.gaps.cases import Sources, gather
 from fuzz.gaps.collect import Collected, Listener, collect
 from fuzz.gaps.measure import combined, measurements
-from fuzz.gaps.model import GapsReport, ReplayPlan
+from fuzz.gaps.model import GapsReport, ReplayCase, ReplayPlan
 from fuzz.gaps.report import build_report, modules_of
 from fuzz.judge import versions_of
 from targets import registry
+from targets.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class GapsPlan:
     device: str = "cpu"
     tiers: tuple[str, ...] = ()
     """Names of the tiers to look at; empty is all."""
+    cases: tuple[str, ...] = ()
+    """Patterns of the names of cases to replay, such as `seed long-*`; empty is all."""
     generated: int = 0
     """Fresh cases beside corpus and regressions."""
     deadline: float = 60.0
@@ -38,9 +43,10 @@ class GapsPlan:
 
 @dataclass(frozen=True)
 class GapsResult:
-    """The report, and the coverage data that it was made from."""
+    """The report, what it was compared with, and the coverage data that it was made from."""
 
     report: GapsReport
+    before: GapsReport | None
     data: coverage.Coverage
     files: tuple[str, ...]
     collected: Collected
@@ -64,11 +70,10 @@ def find_gaps(plan: GapsPlan, listener: Listener) -> GapsResult:
         generated=plan.generated,
     )
     gathered = gather(plan.target, target, sources)
+    chosen = _chosen(gathered.cases, plan.cases)
     before = baseline.read(baseline.baseline_path(plan.root / settings.gaps.baseline, plan.target))
     files = tuple(module.path for module in modules)
-    replay = ReplayPlan(
-        target=plan.target, device=unit.device, dtype=unit.dtype, files=files, data="", cases=gathered.cases
-    )
+    replay = ReplayPlan(target=plan.target, device=unit.device, dtype=unit.dtype, files=files, data="", cases=chosen)
     collected = collect(replay, kept / "gaps" / name, plan.deadline, listener)
     data = combined(collected.files, files, collected.folder / "combined")
     measured = measurements(data, files)
@@ -82,5 +87,16 @@ def find_gaps(plan: GapsPlan, listener: Listener) -> GapsResult:
         versions_of(target) | {"coverage": coverage.__version__},
         (*notes, *gathered.notes, *resumed),
         before,
+        plan.tiers,
     )
-    return GapsResult(report, data, files, collected)
+    return GapsResult(report, before, data, files, collected)
+
+
+def _chosen(cases: Sequence[ReplayCase], patterns: tuple[str, ...]) -> tuple[ReplayCase, ...]:
+    for pattern in patterns:
+        if not any(fnmatchcase(case.name, pattern) for case in cases):
+            raise UsageError(
+                f"No case is called {pattern!r}; there are {len(cases)}, such as {cases[0].name!r} and "
+                f"{cases[-1].name!r}. Name them as shown, or by a pattern such as 'seed *'."
+            )
+    return tuple(case for case in cases if not patterns or any(fnmatchcase(case.name, one) for one in patterns))

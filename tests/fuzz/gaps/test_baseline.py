@@ -31,6 +31,16 @@ def report(*gaps: Gap, complete: bool = True) -> GapsReport:
     )
 
 
+def test_accepting_one_tier_keeps_what_the_baseline_knows_of_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    critical, core = (msgspec.structs.replace(gap(1), tier=tier) for tier in ("critical", "core"))
+    accept(path, report(critical, core))
+    accept(path, msgspec.structs.replace(report(), only_tiers=("critical",)), read(path))
+    kept = read(path)
+    assert kept is not None
+    assert (kept.gaps, kept.only_tiers) == ((core,), ())
+
+
 def test_a_new_gap_has_opened_and_a_missing_one_has_closed() -> None:
     changes = compare([gap(1, "old")], [gap(1, "new")])
     assert [one.text for one in changes.opened] == ["new"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -62,6 +63,29 @@ def test_gaps_are_listed_by_function_with_kind_tier_and_who_comes_nearest(projec
     assert ENGINE in page
     linked = page.split('href="lines/')[-1].split("#")[0]
     assert (project / "pages" / "lines" / linked).is_file()
+
+
+def test_chosen_cases_of_one_tier_are_compared_with_that_tier_only(project: Path) -> None:
+    plan = GapsPlan("tinyengine.target:TARGET", project, load(project))
+    whole = find_gaps(plan, quiet)
+    whole.discard()
+    accept(baseline_path(project / "corpus" / "gaps", plan.target), whole.report)
+    part = dataclasses.replace(plan, tiers=("utility",), cases=("seed long-*",))
+    report = find_gaps(part, quiet).report
+    assert report.cases == 1
+    assert report.changes is not None
+    assert {gap.tier for gap in whole.report.gaps} == {"critical"}
+    assert not report.changes.closed
+
+
+def test_a_case_that_does_not_exist_is_named_with_some_that_do(project: Path) -> None:
+    with pytest.raises(UsageError, match=r"'seed nothing'.*such as 'seed abort"):
+        invoke("--case", "seed nothing")
+
+
+def test_part_of_the_cases_is_no_baseline(project: Path) -> None:
+    with pytest.raises(UsageError, match="leave --case out"):
+        invoke("--case", "seed long-*", "--accept")
 
 
 @pytest.mark.slow
