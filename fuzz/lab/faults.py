@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
+from itertools import chain, zip_longest
 from typing import TypeVar
 
 from targets.contract import FaultPoint
@@ -11,8 +13,16 @@ T = TypeVar("T")
 
 
 def faults_of(passed: Mapping[str, int], most: int) -> list[FaultPoint]:
-    """Faults to try, given how often each point is passed: all, or so many (two at least) at equal distances."""
-    return spread([FaultPoint(name, 1 + place) for name, count in passed.items() for place in range(count)], most)
+    """Faults to try, given how often each point is passed: all, or so many, each point in its turn.
+
+    Which passes of a point come first is up to chance, the same for the same counts.
+    """
+    every = [[FaultPoint(name, 1 + place) for place in range(count)] for name, count in passed.items()]
+    if sum(map(len, every)) <= most:
+        return [*chain(*every)]
+    chance = random.Random(repr([*passed.items()]))
+    turns = zip_longest(*(chance.sample(faults, len(faults)) for faults in chance.sample(every, len(every))))
+    return [fault for fault in chain(*turns) if fault is not None][:most]
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:

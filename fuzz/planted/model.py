@@ -6,6 +6,7 @@ import enum
 
 import msgspec
 
+from targets.contract import FaultPoint
 from targets.graph.case import GraphCase
 from targets.http.case import HttpCase
 from targets.trace import Trace
@@ -50,6 +51,8 @@ class Bug(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     trace: Trace | None = None
     graph: GraphCase | None = None
     http: HttpCase | None = None
+    fault: FaultPoint | None = None
+    """The witness is run with this fault; a property that injects faults finds one by itself."""
 
     def __post_init__(self) -> None:
         if len(self._witnesses) != 1:

@@ -13,7 +13,7 @@ from fuzz.planted.fresh import planted_target
 from fuzz.planted.model import Bug, Witness
 from fuzz.planted.server_outcome import server_outcome
 from targets import registry
-from targets.contract import Target
+from targets.contract import FaultPoint, Target
 from targets.graph.case import GraphCase, document_of
 from targets.graph.contract import GraphRejected
 from targets.graph.result import GraphResult
@@ -29,23 +29,23 @@ def edit_of(bug: Bug) -> Edit:
 def outcomes(bug: Bug, case: Witness) -> tuple[object, object]:
     """What the case comes to without the bug, and with it. Runs in this process. Raises `EditError`."""
     plain = (
-        _trace_outcome(_plain_lab(bug.target), case)
+        _trace_outcome(_plain_lab(bug.target), case, bug.fault)
         if isinstance(case, Trace)
-        else outcome(registry.find(bug.target), case)
+        else outcome(registry.find(bug.target), case, bug.fault)
     )
     with planted_target(bug.target, edit_of(bug)) as target:
-        return plain, outcome(target, case)
+        return plain, outcome(target, case, bug.fault)
 
 
-def outcome(target: Target, case: Witness) -> object:
+def outcome(target: Target, case: Witness, fault: FaultPoint | None = None) -> object:
     """Everything that a user of the target sees of the case; an exception is an outcome too."""
     match case:
         case GraphCase():
             return _graph_outcome(target, case)
         case HttpCase():
-            return server_outcome(target, case)
+            return server_outcome(target, case, fault)
         case _:
-            return _trace_outcome(Lab(target), case)
+            return _trace_outcome(Lab(target), case, fault)
 
 
 @functools.cache
@@ -53,9 +53,9 @@ def _plain_lab(name: str) -> Lab:
     return Lab(registry.find(name))
 
 
-def _trace_outcome(lab: Lab, case: Trace) -> object:
-    lab.begin(case)
-    return lab.base
+def _trace_outcome(lab: Lab, case: Trace, fault: FaultPoint | None) -> object:
+    literal = lab.begin(case)
+    return lab.run(literal, fault) if fault else lab.base
 
 
 def _graph_outcome(target: Target, case: GraphCase) -> object:

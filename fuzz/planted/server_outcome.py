@@ -6,9 +6,10 @@ import re
 from dataclasses import replace
 
 from fuzz.lab.server_lab import HttpLab
-from targets.contract import Target
+from targets.contract import FaultPoint, Target
 from targets.errors import UsageError
 from targets.http.case import HttpCase
+from targets.http.faults import ServerFaults
 from targets.http.reply import Reply
 from targets.http.server import Server
 
@@ -21,11 +22,13 @@ _VARYING = re.compile(
 _KEPT = ("running", "waiting", "open_requests", "total_blocks")
 
 
-def server_outcome(target: Target, case: HttpCase) -> object:
+def server_outcome(target: Target, case: HttpCase, fault: FaultPoint | None = None) -> object:
     """Starts the target's server for this one case. A server that answers nothing at all has an outcome too."""
     server: Server = target.open(target.load("cpu", "float32"))
     try:
         lab = HttpLab(replace(server, client=replace(server.client, deadline=PATIENCE)))
+        if fault is not None:
+            ServerFaults(lab.server).inject(fault)
         lab.begin(case)
         replies = [_seen(asked.reply) for asked in lab.asked]
         health = lab.health()

@@ -34,7 +34,7 @@ def fault_isolation(lab: Lab, case: Trace) -> Iterator[Violation]:
 
     It has the tokens up to there. All others, and a canary sent twice afterwards, are served as without the fault;
     nothing is raised, every request ends once, and all blocks come back. The points and how often each is passed are
-    the target's to tell; where a case has more than eight passes, eight of them at equal distances are tried.
+    the target's to tell; of a case with more than eight passes eight are tried, of each point in its turn.
     """
     trace = with_canaries(lab, case)
     clean = lab.record(trace)

@@ -18,7 +18,7 @@ from targets.http.dialects.strict_json import StrictJsonError, parse
 from targets.http.faults import ServerFaults
 from targets.http.reply import End, Reply
 
-MOST_FAULTS = 4
+MOST_FAULTS = 6
 """Faults that are tried in a case, over all points."""
 
 
@@ -33,7 +33,7 @@ def check_fault_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
 
     A stream that has begun ends with the dialect's error event. The others are answered as they are alone; afterwards
     the canary is answered as ever, nothing is in flight, and all blocks are back. The points and how often each is
-    passed are the server's to tell; in a case with more than four passes, four at equal distances are tried.
+    passed are the server's to tell; of a case with more than six passes six are tried, of each point in its turn.
     """
     if not lab.server.family.faults:
         return

@@ -12,5 +12,22 @@ def test_every_pass_of_a_short_run_is_tried() -> None:
     assert tried == [FaultPoint("memory", 1), FaultPoint("memory", 2), FaultPoint("store", 1)]
 
 
-def test_a_long_run_is_tried_from_its_beginning_to_its_end() -> None:
+def test_in_a_long_run_every_point_has_its_turn() -> None:
+    passed = {"memory": 200, "store": 3, "tool": 40}
+
+    tried = faults_of(passed, 6)
+
+    assert sorted(fault.name for fault in tried) == ["memory", "memory", "store", "store", "tool", "tool"]
+    assert all(1 <= fault.occurrence <= passed[fault.name] for fault in tried)
+
+
+def test_the_same_run_is_tried_in_the_same_way() -> None:
+    assert faults_of({"memory": 200, "tool": 40}, 6) == faults_of({"memory": 200, "tool": 40}, 6)
+
+
+def test_different_runs_are_tried_at_different_passes() -> None:
+    assert len({faults_of({"memory": count}, 1)[0] for count in range(100, 110)}) > 5
+
+
+def test_a_long_run_is_left_from_its_beginning_to_its_end() -> None:
     assert spread(range(100), 4) == [0, 33, 66, 99]
