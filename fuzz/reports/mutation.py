@@ -18,15 +18,18 @@ def show_mutation(report: MutationReport, console: Console, most: int = MOST) ->
     table = Table(box=None, pad_edge=False, header_style="dim")
     rows = (*report.modules, *report.tiers)
     seen = [str(bucket) for bucket in Bucket if any(row.buckets.get(str(bucket)) for row in rows)]
-    for title in ("", *seen, "score"):
+    listed = ("explained", "apart") if any(row.explained for row in rows) else ()
+    for title in ("", *seen, "score", *listed):
         table.add_column(title, justify="right" if title else "left")
     for row in rows:
-        table.add_row(_name(row, report), *(str(row.buckets.get(bucket, 0)) for bucket in seen), _score(row))
+        counts = (str(row.buckets.get(bucket, 0)) for bucket in seen)
+        table.add_row(_name(row, report), *counts, _score(row.score), *_apart(row)[: len(listed)])
     console.print(table)
-    for mutant in report.survivors[:most]:
+    open_ones = sorted(report.survivors, key=lambda mutant: bool(mutant.explained))
+    for mutant in open_ones[:most]:
         _show_survivor(mutant, report.target, console)
-    if len(report.survivors) > most:
-        console.print(Text(f"... and {len(report.survivors) - most} more (--all shows them)", style="dim"))
+    if len(open_ones) > most:
+        console.print(Text(f"... and {len(open_ones) - most} more (--all shows them)", style="dim"))
     if report.new_survivors is not None:
         console.print(f"survivors that the baseline does not have: {len(report.new_survivors)}", highlight=False)
     for note in report.notes:
@@ -41,9 +44,13 @@ def _name(row: ModuleScore, report: MutationReport) -> str:
     return f"tier {row.name}" if row in report.tiers else row.name
 
 
-def _score(row: ModuleScore) -> str:
+def _score(score: float) -> str:
     # Never rounded up to a score that has not been reached.
-    return f"{int(row.score * 100) / 100:.2f}"
+    return f"{int(score * 100) / 100:.2f}"
+
+
+def _apart(row: ModuleScore) -> tuple[str, str]:
+    return str(row.explained), _score(row.apart)
 
 
 def _show_survivor(mutant: Mutant, target: str, console: Console) -> None:
@@ -53,4 +60,7 @@ def _show_survivor(mutant: Mutant, target: str, console: Console) -> None:
     if mutant.diff:
         changed = [line for line in mutant.diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
         console.print(Syntax("\n".join(changed), "diff", background_color="default"))
+    if mutant.explained:
+        console.print(Text(f"  explained: {mutant.explained}", style="dim"), soft_wrap=True)
+        return
     console.print(Text(f"  inferfuzz mutate {target} --mutant '{mutant.name}'", style="cyan"), soft_wrap=True)

@@ -63,7 +63,9 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     diff: str = ""
     """For those that nobody noticed."""
     nearest: tuple[str, ...] = ()
-    """Properties whose tests execute the function; those that execute the fewest others first."""
+    """Properties that noticed other mutants of the function, or else of the module; the most frequent first."""
+    explained: str = ""
+    """Why nothing need notice it, from the list of explained survivors; empty for one that is not listed."""
 
 
 class ModuleScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +74,23 @@ class ModuleScore(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     buckets: dict[str, int]
     score: float
-    """Noticed mutants over all but the skipped ones; 1 for none."""
+    """Noticed mutants over all but the skipped ones; 1 for none. The minimum is judged by it."""
+    explained: int = 0
+    """Survivors that are listed as explained."""
+    apart: float = 1.0
+    """The score with these left out."""
+
+
+class FunctionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the mutants of one function were noticed, for drawing a sample later."""
+
+    name: str
+    """As mutmut mangles it, with its module."""
+    path: str
+    digest: str
+    """mutmut's hash of the function's source."""
+    noticed: dict[str, str]
+    """Case to the numbers of the mutants that it noticed."""
 
 
 class MutationReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,4 +110,7 @@ class MutationReport(msgspec.Struct, frozen=True, kw_only=True):
     """Why it fails; empty if it passes."""
     new_survivors: tuple[str, ...] | None = None
     """Names of survivors that the baseline does not have; None without a baseline."""
+    noticed_by: dict[str, int] = {}
+    """Property to the number of mutants that it noticed, alone or with others."""
+    functions: tuple[FunctionRecord, ...] = ()
     notes: tuple[str, ...] = ()

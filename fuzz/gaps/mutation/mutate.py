@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib.metadata
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +20,16 @@ from fuzz.gaps.baseline import baseline_path
 from fuzz.gaps.cases import Sources, gather
 from fuzz.gaps.collect import Listener
 from fuzz.gaps.model import ReplayCase, ReplayPlan
+from fuzz.gaps.mutation import explained, noticed
 from fuzz.gaps.mutation.model import FORMAT, NOTICED, Bucket, Mutant, MutationReport
-from fuzz.gaps.mutation.run import read_mutants, run_mutants
+from fuzz.gaps.mutation.run import read_mutants, records, run_mutants
 from fuzz.gaps.mutation.score import by_module, by_tier, objections
 from fuzz.gaps.mutation.stage import stage
 from fuzz.gaps.report import Module, modules_of
-from fuzz.judge import versions_of
+from fuzz.judge import Setup, versions_of
 from targets import registry
 from targets.codec import DecodeError, decode
+from targets.contract import Target
 from targets.errors import UsageError
 
 
@@ -40,7 +43,7 @@ class MutatePlan:
     tiers: tuple[str, ...] = ("critical",)
     files: tuple[str, ...] = ()
     """Modules to mutate, as `package/module.py`; empty is all of the tiers."""
-    cases: int = 30
+    cases: int = 120
     """Cases that each property judges, spread over everything that there is."""
     children: int = 1
     mutants: tuple[str, ...] = ()
@@ -50,54 +53,91 @@ class MutatePlan:
 def mutate(plan: MutatePlan, listener: Listener) -> MutationReport:
     """Stage, run, read. Raises `UsageError` where nothing can be mutated or the clean run fails."""
     started = time.monotonic()
-    settings = plan.configuration
-    (unit,) = units_of((plan.target,), ("cpu",), ())
     target = registry.find(plan.target)
-    modules, notes = modules_of(target, plan.root, settings, plan.tiers)
+    modules, notes = modules_of(target, plan.root, plan.configuration, plan.tiers)
     chosen = _chosen(modules, plan.files)
-    sources = Sources(
-        corpus=plan.root / settings.folder / "corpus" / plan.target.replace(":", ".").replace("/", "_"),
-        regressions=plan.root / settings.regressions,
-    )
-    gathered = gather(plan.target, target, sources)
-    cases = spread(gathered.cases, plan.cases)
+    (unit,) = units_of((plan.target,), ("cpu",), ())
     with ContainedHarness(plan.target, unit.device, unit.dtype, probed=False) as harness:
-        codes = harness.description.relating
-    replay = ReplayPlan(target=plan.target, device=unit.device, dtype=unit.dtype, files=(), data="", cases=cases)
-    folder = (plan.root / settings.folder / "mutation" / baseline_path(Path(), plan.target).stem).resolve()
-    stage(folder, target.modules, [module.imported for module in chosen], replay, codes)
+        described = harness.description
+    codes = (*described.observing, *described.relating)
+    replay, skipped = replay_of(plan, target)
+    folder = scratch(plan)
+    setup = Setup(target=plan.target, device=unit.device, dtype=unit.dtype, codes=codes)
+    stage(folder, target.modules, [module.imported for module in chosen], replay, setup)
     run_mutants(folder, listener, children=plan.children, names=plan.mutants)
     mutants = read_mutants(folder, {module.imported: module.tier for module in chosen})
-    before = read_baseline(_path(plan))
-    survivors = tuple(mutant for mutant in mutants if mutant.bucket not in (*NOTICED, Bucket.SKIPPED))
+    before = read_baseline(baseline_of(plan))
+    entries = explained.read(explained_of(plan))
+    mutants = explained.explain(mutants, entries)
+    survivors = unnoticed(mutants)
+    paths = [module.imported for module in chosen]
+    noticed_by = Counter(code for notice in noticed.read(folder).values() for code in notice.codes)
     return MutationReport(
         target=plan.target,
         made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         seconds=time.monotonic() - started,
         versions=versions_of(target) | {"mutmut": importlib.metadata.version("mutmut")},
-        cases=len(cases),
+        cases=len(replay.cases),
         modules=by_module(mutants),
         tiers=by_tier(mutants),
         survivors=survivors,
-        reasons=tuple(objections(mutants, settings.tiers, before)),
+        reasons=tuple(objections(mutants, plan.configuration.tiers, before)),
         new_survivors=_new(survivors, before) if before else None,
-        notes=(*notes, *gathered.notes),
+        noticed_by=dict(sorted(noticed_by.items())),
+        functions=records(folder, paths),
+        notes=(*notes, *skipped, *explained.stale(survivors, entries, paths), *_gone(codes, before)),
     )
 
 
+def replay_of(plan: MutatePlan, target: Target) -> tuple[ReplayPlan, tuple[str, ...]]:
+    """The cases that mutants are tested by, and a line for each file that is left out."""
+    settings = plan.configuration
+    sources = Sources(
+        corpus=plan.root / settings.folder / "corpus" / plan.target.replace(":", ".").replace("/", "_"),
+        regressions=plan.root / settings.regressions,
+    )
+    gathered = gather(plan.target, target, sources)
+    (unit,) = units_of((plan.target,), ("cpu",), ())
+    cases = spread(gathered.cases, plan.cases)
+    return (
+        ReplayPlan(target=plan.target, device=unit.device, dtype=unit.dtype, files=(), data="", cases=cases),
+        gathered.notes,
+    )
+
+
+def scratch(plan: MutatePlan, kind: str = "") -> Path:
+    """Where the mutants are made."""
+    name = baseline_path(Path(), plan.target).stem
+    return (plan.root / plan.configuration.folder / "mutation" / f"{name}{kind}").resolve()
+
+
+def unnoticed(mutants: Sequence[Mutant]) -> tuple[Mutant, ...]:
+    """Those that count against the score."""
+    return tuple(mutant for mutant in mutants if mutant.bucket not in (*NOTICED, Bucket.SKIPPED))
+
+
 def spread(cases: Sequence[ReplayCase], most: int) -> tuple[ReplayCase, ...]:
-    """At most so many cases, evenly spaced; regressions always stay, for each of them once showed a bug."""
-    kept = [case for case in cases if case.name.startswith("regression ")]
-    others = [case for case in cases if not case.name.startswith("regression ")]
-    room = max(0, most - len(kept))
-    step = max(1.0, len(others) / room) if room else float("inf")
-    taken = [others[int(number * step)] for number in range(min(room, len(others)))]
-    return (*taken, *kept)
+    """At most so many cases: every regression, for each of them once showed a bug, then seeds, then what a campaign
+    found, each evenly spaced where there is no room for all.
+    """
+    kinds: dict[str, list[ReplayCase]] = {"regression": [], "seed": [], "": []}
+    for case in cases:
+        origin = case.name.partition(" ")[0]
+        kinds[origin if origin in kinds else ""].append(case)
+    room = max(0, most - len(kinds["regression"]))
+    seeds = _spaced(kinds["seed"], room)
+    return (*seeds, *_spaced(kinds[""], room - len(seeds)), *kinds["regression"])
+
+
+def _spaced(cases: Sequence[ReplayCase], room: int) -> list[ReplayCase]:
+    if room >= len(cases):
+        return [*cases]
+    return [cases[int(number * len(cases) / room)] for number in range(room)]
 
 
 def accept(plan: MutatePlan, report: MutationReport) -> Path:
     """Make a report the baseline. Raises `UsageError` for one of a run that was not finished."""
-    path = _path(plan)
+    path = baseline_of(plan)
     if any(module.buckets.get(Bucket.UNCHECKED) for module in report.modules):
         raise UsageError("Some mutants were not checked, so the result is not accepted as a baseline. Run again first.")
     try:
@@ -121,7 +161,13 @@ def read_baseline(path: Path) -> MutationReport | None:
     return report
 
 
-def _path(plan: MutatePlan) -> Path:
+def explained_of(plan: MutatePlan) -> Path:
+    """The list of explained survivors; it lies beside the baseline."""
+    return baseline_path(plan.root / plan.configuration.gaps.baseline, plan.target).with_suffix(".survivors.toml")
+
+
+def baseline_of(plan: MutatePlan) -> Path:
+    """The accepted report."""
     return baseline_path(plan.root / plan.configuration.gaps.baseline, plan.target).with_suffix(".mutation.json")
 
 
@@ -138,3 +184,12 @@ def _chosen(modules: Sequence[Module], files: tuple[str, ...]) -> tuple[Module, 
 def _new(survivors: Sequence[Mutant], before: MutationReport) -> tuple[str, ...]:
     known = {(mutant.path, mutant.function, mutant.diff) for mutant in before.survivors}
     return tuple(mutant.name for mutant in survivors if (mutant.path, mutant.function, mutant.diff) not in known)
+
+
+def _gone(codes: Sequence[str], before: MutationReport | None) -> list[str]:
+    once = before.noticed_by if before else {}
+    return [
+        f"property {code}, which noticed {once[code]} mutants of the baseline, is gone"
+        for code in once
+        if code not in codes
+    ]

@@ -10,33 +10,56 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from fuzz.gaps.collect import Listener
-from fuzz.gaps.mutation.model import NOTICED, Bucket, Mutant, bucket_of
+from fuzz.gaps.mutation import noticed
+from fuzz.gaps.mutation.cases_as_tests import SAMPLE, SAMPLE_RESULT
+from fuzz.gaps.mutation.model import NOTICED, Bucket, FunctionRecord, Mutant, bucket_of
+from fuzz.gaps.mutation.noticed import Notice
 from targets.errors import UsageError
 
 _COUNT = re.compile(rb"(\d+)/(\d+)  ")
-_PARAMETER = re.compile(r"\[(?P<code>[^\]]+)\]$")
+MOST_NEAR = 3
+OURS = Path(__file__).parents[3]
 _MANGLED = re.compile(r"^(?P<module>.*)\.x(?:ǁ(?P<owner>[^ǁ]+)ǁ|_)(?P<function>.+)__mutmut_\d+$")
 
 
-def run_mutants(folder: Path, listener: Listener, *, children: int, names: Sequence[str] = ()) -> str:
-    """Run mutmut; the end of its output. With names only those are run, even if they were before.
+def run_mutants(folder: Path, listener: Listener, *, children: int, names: Sequence[str] = ()) -> None:
+    """Test whatever has changed since the last run; with names only those, changed or not.
 
     Raises `UsageError` when it cannot: the clean run fails, nothing is covered, the package does not import.
     """
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children), *names]
+    noticed.compact(folder)
+    _run(folder, ["run", "--max-children", str(children), *names], listener)
+
+
+def run_sample(folder: Path, listener: Listener, *, children: int, names: Sequence[str]) -> dict[str, int]:
+    """Test these mutants alone, each first by the case that is noted for it; exit codes by name.
+
+    Raises `UsageError` when it cannot, as `run_mutants` does.
+    """
+    (folder / SAMPLE).write_bytes(msgspec.json.encode(list(names)))
+    _run(folder, ["sample", str(children)], listener)
+    return msgspec.json.decode((folder / SAMPLE_RESULT).read_bytes(), type=dict[str, int])
+
+
+def make_mutants(folder: Path, *, children: int) -> None:
+    """Only make the mutants. Raises `UsageError` when it cannot."""
+    _run(folder, ["generate", str(children)], lambda _done, _total: None)
+
+
+def _run(folder: Path, arguments: Sequence[str], listener: Listener) -> None:
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-m", "fuzz.gaps.mutation.cases_as_tests", *arguments],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=_environment(),
+        env=environment(),
         start_new_session=True,
     )
     assert process.stdout
@@ -53,56 +76,94 @@ def run_mutants(folder: Path, listener: Listener, *, children: int, names: Seque
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    text = tail.decode(errors="replace").replace("\r", "\n")
     if process.returncode:
+        text = tail.decode(errors="replace").replace("\r", "\n")
         raise UsageError(f"The mutants cannot be tested (exit code {process.returncode}).\n{_telling(text)}")
-    return text
 
 
-def read_mutants(folder: Path, tiers: Mapping[str, str]) -> tuple[Mutant, ...]:
-    """Every mutant of the modules in `tiers` (`package/module.py` to its tier), with diffs for the unnoticed ones."""
+def read_mutants(
+    folder: Path, tiers: Mapping[str, str], sampled: Mapping[str, int] | None = None
+) -> tuple[Mutant, ...]:
+    """Every mutant of the modules in `tiers` (`package/module.py` to its tier), with diffs for the unnoticed ones.
+
+    With `sampled` only those, and the exit codes from there.
+    """
     found: list[Mutant] = []
-    tests = _tests(folder)
+    near = nearest(noticed.read(folder).values())
     for path, tier in sorted(tiers.items()):
-        meta = folder / "mutants" / f"{path}.meta"
-        if not meta.is_file():
-            continue
-        codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
-        found += [_mutant(name, path, tier, bucket_of(code), tests) for name, code in codes.items()]
+        known = read_meta(folder, path)
+        codes = known.exit_code_by_key
+        if sampled is not None:
+            codes = {name: sampled[name] for name in codes if name in sampled}
+        found += [_mutant(name, path, tier, bucket_of(code), near) for name, code in codes.items()]
     unnoticed = [mutant.name for mutant in found if mutant.bucket not in (*NOTICED, Bucket.SKIPPED)]
     diffs = _diffs(folder, unnoticed)
     return tuple(_with_diff(mutant, diffs.get(mutant.name, "")) for mutant in found)
 
 
-def _mutant(name: str, path: str, tier: str, bucket: Bucket, tests: Mapping[str, tuple[str, ...]]) -> Mutant:
+class Meta(msgspec.Struct, frozen=True):
+    """What mutmut keeps about a module."""
+
+    exit_code_by_key: dict[str, int | None] = {}
+    hash_by_function_name: dict[str, str] = {}
+
+
+def read_meta(folder: Path, path: str) -> Meta:
+    """mutmut's file on a module; empty if it has none."""
+    meta = folder / "mutants" / f"{path}.meta"
+    return msgspec.json.decode(meta.read_bytes(), type=Meta) if meta.is_file() else Meta()
+
+
+def records(folder: Path, paths: Sequence[str]) -> tuple[FunctionRecord, ...]:
+    """How the mutants of these modules were noticed, a record for each function."""
+    notices = noticed.read(folder)
+    found: list[FunctionRecord] = []
+    for path in sorted(paths):
+        meta = read_meta(folder, path)
+        by_function: dict[str, dict[str, list[str]]] = {}
+        for name, code in meta.exit_code_by_key.items():
+            if bucket_of(code) is Bucket.KILLED and name in notices:
+                function, _, number = name.rpartition("__mutmut_")
+                by_function.setdefault(function, {}).setdefault(notices[name].case, []).append(number)
+        found += [
+            FunctionRecord(
+                name=function,
+                path=path,
+                digest=meta.hash_by_function_name.get(function.rpartition(".")[2], ""),
+                noticed={case: " ".join(numbers) for case, numbers in sorted(cases.items())},
+            )
+            for function, cases in sorted(by_function.items())
+        ]
+    return tuple(found)
+
+
+def _mutant(name: str, path: str, tier: str, bucket: Bucket, near: Callable[[str], tuple[str, ...]]) -> Mutant:
     matched = _MANGLED.match(name)
     function = name
     if matched:
         owner = f"{matched['owner']}." if matched["owner"] else ""
         function = f"{owner}{matched['function']}"
-    nearest = tests.get(name.rpartition("__mutmut_")[0], ())
-    return Mutant(name=name, path=path, function=function, tier=tier, bucket=bucket, nearest=nearest)
+    properties = () if bucket in NOTICED else near(name)
+    return Mutant(name=name, path=path, function=function, tier=tier, bucket=bucket, nearest=properties)
 
 
 def _with_diff(mutant: Mutant, diff: str) -> Mutant:
     return msgspec.structs.replace(mutant, diff=diff) if diff else mutant
 
 
-def _tests(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Mangled function to the properties that execute it, the most specific three first."""
-    path = folder / "mutants" / "mutmut-stats.json"
-    if not path.is_file():
-        return {}
-    by_function = json.loads(path.read_text(encoding="utf-8"))["tests_by_mangled_function_name"]
-    codes = {name: tuple(_codes(tests)) for name, tests in by_function.items()}
-    reach = Counter(code for found in codes.values() for code in found)
-    return {name: tuple(sorted(found, key=lambda code: (reach[code], code))[:3]) for name, found in codes.items()}
+def nearest(notices: Iterable[Notice]) -> Callable[[str], tuple[str, ...]]:
+    """Tells, for a mutant, the properties that noticed most of what is nearest to it: its function, or its module."""
+    counts: dict[str, Counter[str]] = {}
+    for notice in notices:
+        for place in (notice.function, notice.module):
+            counts.setdefault(place, Counter()).update(notice.codes)
 
+    def near(mutant: str) -> tuple[str, ...]:
+        this = Notice(mutant, "")
+        found = counts.get(this.function) or counts.get(this.module) or Counter()
+        return tuple(code for code, _ in found.most_common(MOST_NEAR))
 
-def _codes(tests: Sequence[str]) -> Iterator[str]:
-    for test in tests:
-        if matched := _PARAMETER.search(test):
-            yield matched["code"]
+    return near
 
 
 def _diffs(folder: Path, names: Sequence[str]) -> dict[str, str]:
@@ -114,7 +175,7 @@ def _diffs(folder: Path, names: Sequence[str]) -> dict[str, str]:
         input=json.dumps(names),
         capture_output=True,
         text=True,
-        env=_environment(),
+        env=environment(),
         check=False,
     )
     if done.returncode:
@@ -123,9 +184,11 @@ def _diffs(folder: Path, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _environment() -> dict[str, str]:
-    # The project's own folder stands behind the copy, for a target module that lies outside the mutated package.
-    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), str(Path.cwd())]))
+def environment() -> dict[str, str]:
+    """What mutmut has to run under inside a scratch copy."""
+    # The project's own folder stands behind the copy, for a target module that lies outside the mutated package; then
+    # this very inferfuzz, for one that is run without being installed.
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), str(Path.cwd()), str(OURS)]))
     return {
         **os.environ,
         "PYTHONPATH": path,

@@ -17,10 +17,13 @@ def score(name: str, mutants: Sequence[Mutant]) -> ModuleScore:
     counts = Counter(mutant.bucket for mutant in mutants)
     counted = counts.total() - counts[Bucket.SKIPPED]
     noticed = sum(counts[bucket] for bucket in NOTICED)
+    explained = sum(bool(mutant.explained) for mutant in mutants)
     return ModuleScore(
         name=name,
         buckets={str(bucket): counts[bucket] for bucket in Bucket if counts[bucket]},
         score=round(noticed / counted, 4) if counted else 1.0,
+        explained=explained,
+        apart=round(noticed / (counted - explained), 4) if counted > explained else 1.0,
     )
 
 

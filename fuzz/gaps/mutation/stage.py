@@ -15,31 +15,34 @@ from pathlib import Path
 import msgspec
 
 from fuzz.gaps.model import ReplayPlan
+from fuzz.gaps.mutation import noticed
 from fuzz.gaps.mutation.model import NOTICED, bucket_of
-from fuzz.gaps.mutation.suite import CODES, OBSERVING, PLAN
+from fuzz.gaps.mutation.suite import PLAN, SETUP
+from fuzz.judge import Setup
 from fuzz.probes.sources import find_sources, find_spec
 from targets.errors import UsageError
 
-TESTS = "inferfuzz_tests.txt"
-"""Fingerprint of what the mutants were last tested by."""
-TEST = '''"""Every property on every case; written by `inferfuzz mutate`."""
+TESTS = "inferfuzz_tests.json"
+"""What the mutants were last tested by."""
+TEST = '''"""Every property on every case; written by `inferfuzz mutate`, for mutmut without it."""
 
 import pytest
 
 from fuzz.gaps.mutation import suite
 
 
-@pytest.mark.parametrize("code", suite.codes())
-def test_no_property_is_violated(code: str) -> None:
-    suite.check(code)
+@pytest.mark.parametrize("case", suite.names())
+def test_no_property_is_violated(case: str) -> None:
+    suite.check(case)
 '''
 _LEFT_OUT = ("__pycache__", ".git", ".mypy_cache", ".ruff_cache", "node_modules")
 
 
-def stage(folder: Path, modules: Iterable[str], mutated: Sequence[str], plan: ReplayPlan, codes: Sequence[str]) -> None:
+def stage(folder: Path, modules: Iterable[str], mutated: Sequence[str], plan: ReplayPlan, setup: Setup) -> None:
     """Write or refresh the scratch copy. `mutated` are patterns such as `package/module.py`. Raises `UsageError`.
 
-    When cases or properties have changed, the mutants that nobody noticed are to be tested again.
+    What the tests would now find otherwise is to be tested again: every mutant when the source of the properties has
+    changed; when only cases or properties came or went, those that nobody noticed and those whose noticer went.
     """
     tops = sorted({module.partition(".")[0] for module in modules})
     try:
@@ -47,31 +50,72 @@ def stage(folder: Path, modules: Iterable[str], mutated: Sequence[str], plan: Re
         names = [_copy_top(top, folder) for top in tops]
         _write(folder / "tests" / "test_mutants.py", TEST.encode())
         _write(folder / PLAN, msgspec.json.encode(plan))
-        _write(folder / CODES, msgspec.json.encode([OBSERVING, *codes]))
+        _write(folder / SETUP, msgspec.json.encode(setup))
         _write(folder / "pyproject.toml", _settings(names, mutated).encode())
-        tests = _fingerprint(plan, codes)
-        if not (folder / TESTS).is_file() or (folder / TESTS).read_text() != tests:
-            _forget_unnoticed(folder)
-            (folder / TESTS).write_text(tests)
+        _renew(folder, mutated)
+        tests = _Tests(sources=_sources(), cases=_cases(plan), codes=setup.codes or ())
+        before = _tests_before(folder)
+        if tests != before:
+            _forget(folder, None if before is None or before.sources != tests.sources else tests)
+            _write(folder / TESTS, msgspec.json.encode(tests))
     except OSError as error:
         raise UsageError(f"The scratch copy in {folder} cannot be written: {error}.") from error
 
 
-def _fingerprint(plan: ReplayPlan, codes: Sequence[str]) -> str:
-    """Changes with the cases, and with the source of the properties and of what they judge by."""
-    digest = hashlib.sha256(msgspec.json.encode(plan) + msgspec.json.encode(list(codes)))
+def _renew(folder: Path, mutated: Sequence[str]) -> None:
+    """mutmut takes a module that an earlier run only copied for one that is mutated already."""
+    for path in mutated:
+        if not (folder / "mutants" / f"{path}.meta").is_file():
+            (folder / "mutants" / path).unlink(missing_ok=True)
+
+
+class _Tests(msgspec.Struct, frozen=True):
+    """What the mutants were last tested by."""
+
+    sources: str
+    """Digest of the properties and of what they judge by."""
+    cases: dict[str, str]
+    """Name to digest."""
+    codes: tuple[str, ...]
+
+
+def _tests_before(folder: Path) -> _Tests | None:
+    try:
+        return msgspec.json.decode((folder / TESTS).read_bytes(), type=_Tests)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def _sources() -> str:
+    digest = hashlib.sha256()
     for source in find_sources(("fuzz.properties", "fuzz.lab", "fuzz.judge")):
         digest.update(source.data)
     return digest.hexdigest()
 
 
-def _forget_unnoticed(folder: Path) -> None:
-    """mutmut tests a mutant again when its function has changed, but not when the tests have become stronger."""
+def _cases(plan: ReplayPlan) -> dict[str, str]:
+    return {case.name: hashlib.sha256(case.case).hexdigest()[:16] for case in plan.cases}
+
+
+def _forget(folder: Path, tests: _Tests | None) -> None:
+    """mutmut tests a mutant again when its function has changed, but not when the tests have. Without `tests`,
+    everything is forgotten.
+    """
+    notices = noticed.read(folder)
+
+    def stays(name: str, code: int | None) -> bool:
+        notice = notices.get(name)
+        if tests is None or notice is None or bucket_of(code) not in NOTICED:
+            return False
+        return notice.case in tests.cases and (
+            not notice.codes or not tests.codes or bool({*notice.codes} & {*tests.codes})
+        )
+
     (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     for path in (folder / "mutants").rglob("*.meta"):
         meta = json.loads(path.read_text(encoding="utf-8"))
         codes = meta["exit_code_by_key"]
-        meta["exit_code_by_key"] = {name: code if bucket_of(code) in NOTICED else None for name, code in codes.items()}
+        meta["exit_code_by_key"] = {name: code if stays(name, code) else None for name, code in codes.items()}
         path.write_text(json.dumps(meta, indent=4), encoding="utf-8")
 
 
@@ -83,7 +127,7 @@ def _settings(names: Sequence[str], mutated: Sequence[str]) -> str:
         "pytest_add_cli_args": ["-p", "no:cacheprovider"],
         # Forking a process whose torch has threads hangs, and module caches would hide mutants.
         "process_isolation": "forkserver",
-        "also_copy": [PLAN, CODES],
+        "also_copy": [PLAN, SETUP],
         "use_git_change_detection": False,
     }
     return "[tool.mutmut]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())

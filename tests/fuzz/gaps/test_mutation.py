@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +17,15 @@ from click.testing import CliRunner
 from fuzz.commands.mutate import command
 from fuzz.configuration import Tier, load
 from fuzz.gaps.model import ReplayCase, ReplayPlan
-from fuzz.gaps.mutation.model import Bucket, Mutant, MutationReport, bucket_of
+from fuzz.gaps.mutation import noticed
+from fuzz.gaps.mutation.model import NOTICED, Bucket, FunctionRecord, Mutant, MutationReport, bucket_of
 from fuzz.gaps.mutation.mutate import MutatePlan, accept, read_baseline, spread
-from fuzz.gaps.mutation.run import read_mutants
+from fuzz.gaps.mutation.noticed import Notice
+from fuzz.gaps.mutation.run import environment, nearest, read_mutants, records
+from fuzz.gaps.mutation.sample import draw
 from fuzz.gaps.mutation.score import by_module, objections, score
 from fuzz.gaps.mutation.stage import stage
+from fuzz.judge import Setup
 from targets.errors import UsageError
 
 
@@ -29,6 +37,17 @@ def report(*mutants: Mutant) -> MutationReport:
     return MutationReport(
         target="t", made="", seconds=1.0, versions={}, cases=1, modules=by_module(mutants), tiers=(), survivors=()
     )
+
+
+def staged(
+    folder: Path,
+    modules: tuple[str, ...] = ("tinyengine/engine.py",),
+    codes: tuple[str, ...] = ("P4",),
+    cases: tuple[str, ...] = (),
+) -> None:
+    given = tuple(case(name) for name in cases)
+    plan = ReplayPlan(target="t", device="cpu", dtype="float32", files=(), data="", cases=given)
+    stage(folder, ("tinyengine",), modules, plan, Setup(target="t", codes=codes))
 
 
 def case(name: str) -> ReplayCase:
@@ -82,53 +101,125 @@ def test_a_module_that_fell_below_the_baseline_fails() -> None:
     assert list(objections(mutants, {}, before)) == ["a.py: score fell from 1.0000 to 0.5000"]
 
 
-def test_cases_are_spread_and_regressions_always_stay() -> None:
-    cases = [*(case(f"seed {number}") for number in range(10)), case("regression a")]
-    taken = [one.name for one in spread(cases, 3)]
-    assert taken == ["seed 0", "seed 5", "regression a"]
+def test_regressions_always_stay_and_seeds_come_before_what_a_campaign_found() -> None:
+    found = [case("corpus x"), case("corpus y")]
+    cases = [*(case(f"seed {number}") for number in range(10)), *found, case("regression a")]
+    assert [one.name for one in spread(cases, 3)] == ["seed 0", "seed 5", "regression a"]
+    assert [one.name for one in spread(cases, 12)][-2:] == ["corpus x", "regression a"]
     assert [one.name for one in spread(cases, 100)] == [one.name for one in cases]
 
 
 def test_a_src_layout_is_staged_flat_and_what_is_equal_is_left_alone(project: Path) -> None:
     folder = project / "scratch"
-    plan = ReplayPlan(target="t", device="cpu", dtype="float32", files=(), data="", cases=())
-    stage(folder, ("tinyengine",), ("tinyengine/engine.py",), plan, ("P4",))
+    staged(folder)
     copy = folder / "tinyengine" / "engine.py"
     before = copy.stat().st_mtime_ns
     (folder / "tinyengine" / "gone.py").write_text("")
-    stage(folder, ("tinyengine",), ("tinyengine/engine.py",), plan, ("P4",))
+    staged(folder)
     assert copy.read_bytes() == (project / "src" / "tinyengine" / "engine.py").read_bytes()
     assert copy.stat().st_mtime_ns == before
     assert not (folder / "tinyengine" / "gone.py").exists()
 
 
-def test_stronger_tests_test_again_what_nobody_noticed(project: Path) -> None:
+@pytest.fixture
+def fates(project: Path) -> Callable[[dict[str, int] | None], dict[str, int | None]]:
+    """Writes what mutmut keeps about mutants, or reads it."""
+    meta = project / "scratch" / "mutants" / "tinyengine" / "engine.py.meta"
+
+    def access(written: dict[str, int] | None = None) -> dict[str, int | None]:
+        if written is not None:
+            meta.parent.mkdir(parents=True, exist_ok=True)
+            meta.write_text(json.dumps({"exit_code_by_key": written}))
+        found: dict[str, int | None] = json.loads(meta.read_text())["exit_code_by_key"]
+        return found
+
+    return access
+
+
+def test_nothing_is_tested_again_while_the_tests_stay(project: Path, fates: Callable[..., dict[str, int]]) -> None:
+    staged(project / "scratch")
+    before = fates({"killed": 1, "survived": 0, "no test": 33})
+    staged(project / "scratch")
+    assert fates() == before
+
+
+def test_another_property_tests_again_what_nobody_noticed(project: Path, fates: Callable[..., dict[str, int]]) -> None:
     folder = project / "scratch"
-    meta = folder / "mutants" / "tinyengine" / "engine.py.meta"
-    plan = ReplayPlan(target="t", device="cpu", dtype="float32", files=(), data="", cases=())
-    stage(folder, ("tinyengine",), ("tinyengine/engine.py",), plan, ("P4",))
-    meta.parent.mkdir(parents=True)
-    fates = {"killed": 1, "survived": 0, "no test": 33}
-    meta.write_text(json.dumps({"exit_code_by_key": fates}))
-    stage(folder, ("tinyengine",), ("tinyengine/engine.py",), plan, ("P4",))
-    assert json.loads(meta.read_text())["exit_code_by_key"] == fates
-    stage(folder, ("tinyengine",), ("tinyengine/engine.py",), plan, ("P4", "P6"))
-    assert json.loads(meta.read_text())["exit_code_by_key"] == {"killed": 1, "survived": None, "no test": None}
+    staged(folder, codes=("P4",), cases=("a",))
+    fates({"killed": 1, "survived": 0, "no test": 33})
+    noticed.note(folder, Notice("killed", "a", ("P4",)))
+    staged(folder, codes=("P4", "P6"), cases=("a",))
+    assert fates() == {"killed": 1, "survived": None, "no test": None}
+
+
+def test_a_property_or_a_case_that_went_tests_again_what_it_noticed(
+    project: Path, fates: Callable[..., dict[str, int]]
+) -> None:
+    folder = project / "scratch"
+    staged(folder, codes=("P4", "P6"), cases=("a", "b", "c"))
+    fates({"one": 1, "two": 1, "three": 1})
+    for notice in (Notice("one", "a", ("P4",)), Notice("two", "a", ("P4", "P6")), Notice("three", "b", ("P6",))):
+        noticed.note(folder, notice)
+    staged(folder, codes=("P6",), cases=("a", "c"))
+    assert fates() == {"one": None, "two": 1, "three": None}
+
+
+def test_changed_properties_test_everything_again(
+    project: Path, fates: Callable[..., dict[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project / "scratch"
+    staged(folder, cases=("a",))
+    fates({"killed": 1})
+    noticed.note(folder, Notice("killed", "a", ("P4",)))
+    monkeypatch.setattr("fuzz.gaps.mutation.stage._sources", lambda: "another")
+    staged(folder, cases=("a",))
+    assert fates() == {"killed": None}
+
+
+def test_a_module_that_was_only_copied_so_far_is_mutated_when_asked_for(project: Path) -> None:
+    folder = project / "scratch"
+    for name in ("engine.py", "cache.py"):
+        (folder / "mutants" / "tinyengine").mkdir(parents=True, exist_ok=True)
+        (folder / "mutants" / "tinyengine" / name).write_text("")
+    (folder / "mutants" / "tinyengine" / "engine.py.meta").write_text('{"exit_code_by_key": {}}')
+    staged(folder, modules=("tinyengine/engine.py", "tinyengine/cache.py"))
+    assert (folder / "mutants" / "tinyengine" / "engine.py").exists()
+    assert not (folder / "mutants" / "tinyengine" / "cache.py").exists()
 
 
 def test_mutants_are_read_with_function_and_nearest_property(tmp_path: Path) -> None:
     folder = tmp_path / "mutants" / "p"
     folder.mkdir(parents=True)
-    codes = {"p.a.x_f__mutmut_1": 1, "p.a.xǁEngineǁstep__mutmut_2": 1}
-    (folder / "a.py.meta").write_text(json.dumps({"exit_code_by_key": codes}))
-    tests = {
-        "p.a.x_f": ["tests/t.py::t[P3]", "tests/t.py::t[observing]"],
-        "p.a.xǁEngineǁstep": ["tests/t.py::t[observing]"],
-    }
-    (tmp_path / "mutants" / "mutmut-stats.json").write_text(json.dumps({"tests_by_mangled_function_name": tests}))
-    first, second = read_mutants(tmp_path, {"p/a.py": "critical"})
-    assert (first.function, first.nearest) == ("f", ("P3", "observing"))
-    assert (second.function, second.nearest) == ("Engine.step", ("observing",))
+    codes = {"p.a.x_f__mutmut_1": 36, "p.a.xǁEngineǁstep__mutmut_2": 1, "p.a.xǁEngineǁstep__mutmut_3": 1}
+    (folder / "a.py.meta").write_text(json.dumps({"exit_code_by_key": codes, "hash_by_function_name": {}}))
+    first, second, _ = read_mutants(tmp_path, {"p/a.py": "critical"})
+    assert (first.function, first.bucket, second.function) == ("f", Bucket.TIMEOUT, "Engine.step")
+
+
+def test_nearest_are_the_properties_that_noticed_most_in_the_function_or_else_in_the_module() -> None:
+    notices = [
+        Notice("p.a.x_f__mutmut_1", "one", ("P3",)),
+        Notice("p.a.x_f__mutmut_2", "one", ("P4", "P6")),
+        Notice("p.a.x_f__mutmut_3", "two", ("P6",)),
+        Notice("p.a.x_g__mutmut_1", "two", ("P1",)),
+    ]
+    near = nearest(notices)
+    assert near("p.a.x_f__mutmut_9")[0] == "P6"
+    assert near("p.a.x_h__mutmut_1")[0] == "P6"
+    assert near("p.b.x_f__mutmut_1") == ()
+
+
+def test_functions_are_recorded_with_the_case_that_noticed_each_mutant(tmp_path: Path) -> None:
+    meta = tmp_path / "mutants" / "p" / "a.py.meta"
+    meta.parent.mkdir(parents=True)
+    codes = {"p.a.x_f__mutmut_1": 1, "p.a.x_f__mutmut_2": 1, "p.a.x_f__mutmut_3": 0, "p.a.x_f__mutmut_4": 36}
+    meta.write_text(json.dumps({"exit_code_by_key": codes, "hash_by_function_name": {"x_f": "abc"}}))
+    for number, seen in ((1, "one"), (2, "one"), (4, "two")):
+        noticed.note(tmp_path, Notice(f"p.a.x_f__mutmut_{number}", seen))
+    (record,) = records(tmp_path, ["p/a.py"])
+    assert record == FunctionRecord(name="p.a.x_f", path="p/a.py", digest="abc", noticed={"one": "1 2"})
+    drawn = draw([record], 5, 0)
+    assert {notice.mutant for _, notice in drawn} == {"p.a.x_f__mutmut_1", "p.a.x_f__mutmut_2"}
 
 
 def test_an_unfinished_run_does_not_become_the_baseline(tmp_path: Path) -> None:
@@ -182,6 +273,36 @@ def test_a_whole_run_names_survivors_leaves_the_original_alone_and_goes_on_from_
     _, second = invoke("--children", "1", "--cases", "8")
     assert second["tiers"][0]["buckets"]["suspicious"] == 1
     assert "not checked" not in second["tiers"][0]["buckets"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_sample_of_the_baseline_is_noticed_again_and_leaves_out_what_changed(project: Path) -> None:
+    invoke("--cases", "8", "--accept")
+    code, drawn = invoke("--cases", "8", "--sample", "6", "--seed", "3")
+    assert code == 0
+    assert drawn["tiers"][0]["buckets"] == {"killed": 6}
+    # A function that changed can tell nothing about the tests.
+    engine = project / "src" / "tinyengine" / "engine.py"
+    edit(engine, "len(tokens) == request", "not len(tokens) != request")
+    code, drawn = invoke("--cases", "8", "--sample", "400")
+    assert code == 0
+    assert any("changed since the baseline" in note for note in drawn["notes"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_verdicts_are_those_of_plain_mutmut_on_the_same_tests(project: Path) -> None:
+    invoke("--cases", "8")
+    (scratch,) = (project / ".inferfuzz" / "mutation").iterdir()
+    (meta,) = scratch.glob("mutants/tinyengine/engine.py.meta")
+    ours = json.loads(meta.read_text())["exit_code_by_key"]
+    shutil.rmtree(scratch / "mutants")
+    subprocess.run([sys.executable, "-m", "mutmut", "run"], cwd=scratch, env=environment(), check=True)
+    plain = json.loads(meta.read_text())["exit_code_by_key"]
+    assert {name: bucket_of(code) in NOTICED for name, code in ours.items()} == {
+        name: bucket_of(code) in NOTICED for name, code in plain.items()
+    }
 
 
 @pytest.mark.slow
