@@ -14,7 +14,10 @@ from fuzz.engines.model import Case, Trial
 from fuzz.findings.model import Confirmation, Finding
 from fuzz.findings.shrink import Simplify, shrink
 from fuzz.findings.signature import identity, labels, signatures, variants
+from fuzz.properties.model import Cost
+from fuzz.properties.registry import properties
 from targets.codec import encode
+from targets.contract import TargetKind
 
 CONFIRMATIONS = 3
 """Fresh workers a failure is replayed in."""
@@ -147,7 +150,7 @@ class Triage:
     def _repeat(self, case: Case, signature: str, codes: tuple[str, ...] | None, attempts: int) -> int:
         repeated = 0
         for attempt in range(attempts):
-            self.bench.renew(thorough=attempt == 0)
+            self.bench.renew(thorough=attempt == 0 and _may_depend_on_before(signature))
             repeated += signature in signatures(self.bench.judge(case, codes))
         return repeated
 
@@ -238,6 +241,12 @@ def _title(trial: Trial, signature: str) -> str:
     outcome = trial.outcome
     detail = outcome.message.splitlines()[0] if outcome.message else ""
     return f"{signature.replace('/', ' ')}: {detail}" if detail else signature.replace("/", " ")
+
+
+def _may_depend_on_before(signature: str) -> bool:
+    """Whether a failure may come from what outlives workers; not if one answer, taken by itself, shows it."""
+    head = signature.partition("/")[0]
+    return all(found.code != head or found.cost is not Cost.OBSERVES for found in properties(TargetKind.HTTP))
 
 
 def soon(seconds: float, end: float) -> float:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
 from fuzz.lab.server_answers import CANARY_TOKENS, NOT_JSON, busy, canary_body, lookup, same_choices
-from fuzz.lab.server_causes import error_label
+from fuzz.lab.server_causes import error_label, raised_in
 from fuzz.properties.model import Violation
 from targets.errors import UsageError
 from targets.http.address import redact
@@ -31,6 +31,8 @@ ANSWERS = 8
 """Times the deadline of one answer after which nothing more is asked about a case."""
 USUAL_TOKENS = 1024
 """What a server may write when a request does not say how much."""
+_LOGGING = 0.3
+"""Seconds after its answer within which a server has written why it failed."""
 _SLACK = 3
 """Times that the pace may vary between two requests."""
 SETTLING = 2.0
@@ -139,9 +141,16 @@ class HttpLab:
         return self.violation(code, f"{what}/{label}" if label else what, message, asked, cause=cause, variant=variant)
 
     def log(self) -> str:
-        """What the server wrote to its output since the case began; empty if it is not ours."""
+        """What the server wrote to its output since the case began, up to a stack trace; empty if it is not ours."""
         process = self.server.process
-        return process.output_after(self._log_size) if process is not None else ""
+        if process is None:
+            return ""
+        until = time.monotonic() + _LOGGING
+        text = process.output_after(self._log_size)
+        while not raised_in(text) and time.monotonic() < until:
+            time.sleep(0.01)
+            text = process.output_after(self._log_size)
+        return text
 
     def violation(
         self,

@@ -127,7 +127,7 @@ def _randomness(source: Source, seed: str, hottest: float) -> dict[str, Json]:
 def _prompt(source: Source, space: HttpSpace) -> Json:
     limits = space.api.limits
     form = source.integer(0, 9)
-    if form < 6:
+    if form < 6 or space.family.one_prompt:
         return draw_text(source, space)
     if form < 8:
         return [draw_text(source, space) for _ in range(source.integer(1, 3))]

@@ -19,6 +19,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Signatures of violations (`H4/envelope`) that the family documents as its way."""
     unsupported: tuple[str, ...] = ()
     """Optional fields of a body that the family refuses; they are not part of valid requests."""
+    one_prompt: bool = False
+    """Whether a prompt is one string, never a list of strings or of token ids."""
     endpoints: tuple[str, ...] = ()
     """Names of the dialect's endpoints that the family has; empty is all."""
     accounting: str = ""
@@ -65,11 +67,14 @@ FAMILIES = {
         Family(
             name="transformers",
             lenient=(
-                *("model-unknown", "json-lone-surrogate", "http-broken"),
+                *("model-unknown", "model-missing", "json-lone-surrogate", "json-not-utf8", "http-broken"),
+                *("stop-too-many", "logit_bias-too-large", "logit_bias-too-small"),
+                *("messages.role-*", "messages.content-empty"),
                 *("n-*", "echo-*", "logprobs-*", "top_logprobs-*", "presence_penalty-*", "stream_options*", "user-*"),
                 "stream-inconsistent",
             ),
-            excused=("H4/envelope",),
+            excused=("H4/envelope", "*/created-varies"),
+            one_prompt=True,
             unsupported=(
                 "n",
                 "echo",
@@ -81,7 +86,12 @@ FAMILIES = {
                 "logit_bias",
             ),
             endpoints=("completions", "chat", "models"),
-            sources=("http_apis.md section 4: FastAPI's own envelope, 422 for bad JSON and unknown keys",),
+            sources=(
+                "http_apis.md section 4: FastAPI's own envelope, 422 for bad JSON and unknown keys",
+                "transformers.cli.serving, 5.23: the prompt is one string, any number of stop strings, any bias, roles are "
+                "the chat template's matter, a server that is started for one model needs no model in a request",
+                "json.loads, behind every FastAPI server: UTF-16 and UTF-32 are recognised",
+            ),
         ),
         Family(
             name="mlx-lm",

@@ -88,7 +88,8 @@ def _take(stream: _Stream, endpoint: Endpoint, data: str) -> None:
 def _take_chunk(stream: _Stream, chunk: Json) -> None:
     for name in ("id", "created", "model", "object"):
         if stream.constant.setdefault(name, chunk[name]) != chunk[name]:
-            stream.complain("chunk-varies", f"{name} changes from {stream.constant[name]!r} to {chunk[name]!r}")
+            slug = "created-varies" if name == "created" else "chunk-varies"
+            stream.complain(slug, f"{name} changes from {stream.constant[name]!r} to {chunk[name]!r}")
     if stream.usage is not None:
         stream.complain("after-usage", "a chunk follows the usage chunk")
     for choice in chunk["choices"]:
