@@ -61,6 +61,17 @@ def chosen_explicitly(flag: str, configuration: Configuration, environment: Mapp
     return bool(flag or environment.get(VARIABLE, "") or configuration.profile)
 
 
+def of_campaign(flag: str, configuration: Configuration, environment: Mapping[str, str] = os.environ) -> Profile:
+    """The profile of a single campaign: its budget is the configuration's `time` unless somebody asked for a profile.
+
+    Raises `UsageError` for a name that is unknown.
+    """
+    chosen = choose(flag, configuration, environment)
+    if chosen_explicitly(flag, configuration, environment):
+        return chosen
+    return msgspec.structs.replace(chosen, time=configuration.time)
+
+
 def named(name: str, configuration: Configuration, origin: str) -> Profile:
     """A profile with the project's changes. Raises `UsageError`."""
     known = {*PROFILES, *configuration.profiles}

@@ -14,7 +14,8 @@ from fuzz import configuration
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @click.option("--device", "devices", multiple=True, help="Device as PyTorch names it; repeatable. Default: all found.")
 @click.option("--dtype", "dtypes", multiple=True, help="Number format; repeatable. Default: the target's first.")
-@click.option("--time", "duration", metavar="60s", help="Time budget: 90, 60s, 10m, 1h30m.")
+@click.option("--profile", default="", help="ci, local, nightly, release, or one of the configuration.")
+@click.option("--time", "duration", metavar="60s", help="Time budget: 90, 60s, 10m, 1h30m. Default: the profile's.")
 @click.option("--cases", type=click.IntRange(min=1), help="Stop each job after this many cases, if sooner.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Parallel jobs. Default: one a core.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the random decisions. Default: a new one.")
@@ -31,6 +32,7 @@ def command(
     targets: tuple[str, ...],
     devices: tuple[str, ...],
     dtypes: tuple[str, ...],
+    profile: str,
     duration: str | None,
     cases: int | None,
     jobs: int | None,
@@ -50,31 +52,36 @@ def command(
     A TARGET is a name (`inferfuzz targets`), module:attribute, or the URL of a server. Without one, the reference
     executor is fuzzed on every device found. Findings are kept, de-duplicated, confirmed and shrunk as they come; the
     corpus carries over to the next run. Ctrl-C ends the campaign cleanly, with its summary.
+
+    A profile (--profile, INFERFUZZ_PROFILE, or the configuration) says how long, how patiently, and whether every run
+    takes the same seed; the other options win over it. Without one the configuration's `time` is the budget.
     """
     from rich.console import Console
 
     from fuzz.campaign.plan import CampaignPlan, seconds_of
     from fuzz.campaign.runner import run_campaign
     from fuzz.campaign.units import allow, server_name, tell_of_servers, units_of
+    from fuzz.profiles import of_campaign
     from fuzz.properties.registry import find
     from fuzz.reports.progress import ProgressView
     from fuzz.reports.summary import summarise
 
     defaults = configuration.load()
+    way = of_campaign(profile, defaults)
     allow(hosts)
     tell_of_servers(model=model, deadline=deadline)
     targets = tuple(server_name(target, dialect, family) for target in targets or defaults.targets)
     chosen = codes and tuple(find(code).code for code in codes)
     plan = CampaignPlan(
         units=units_of(targets, devices or defaults.devices, dtypes or defaults.dtypes),
-        seconds=seconds_of(duration or defaults.time),
+        seconds=seconds_of(duration or way.time),
         jobs=jobs or defaults.jobs or _cores(),
-        seed=secrets.randbelow(2**32) if seed is None else seed,
+        seed=seed if seed is not None else 0 if way.derandomize else secrets.randbelow(2**32),
         engine=engine or defaults.engine,
         codes=chosen or None,
         executions=cases,
         folder=folder or defaults.folder,
-        deadline=deadline or defaults.deadline,
+        deadline=deadline or defaults.deadline * way.patience,
         memory=defaults.memory << 20 or None,
     )
     with ProgressView(Console(stderr=True)) as view:

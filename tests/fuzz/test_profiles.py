@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fuzz.configuration import Configuration, ProfileOverride
-from fuzz.profiles import PROFILES, choose, on_ci
+from fuzz.profiles import PROFILES, choose, of_campaign, on_ci
 from targets.errors import UsageError
 
 
@@ -29,6 +29,14 @@ def test_the_configuration_wins_over_what_is_recognised() -> None:
 def test_without_a_choice_ci_is_recognised(environment: dict[str, str], name: str) -> None:
     assert choose("", Configuration(), environment).name == name
     assert on_ci(environment) is (name == "ci")
+
+
+def test_a_campaign_takes_the_budget_of_a_profile_only_when_somebody_asked_for_one() -> None:
+    configured = Configuration(time="7m")
+    assert of_campaign("release", configured, {}).time == PROFILES["release"].time
+    assert of_campaign("", configured, {"INFERFUZZ_PROFILE": "release"}).time == PROFILES["release"].time
+    recognised = of_campaign("", configured, {"CI": "true"})
+    assert (recognised.time, recognised.patience) == ("7m", PROFILES["ci"].patience)
 
 
 def test_a_project_changes_one_field_and_keeps_the_others() -> None:
