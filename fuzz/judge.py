@@ -9,7 +9,7 @@ import importlib
 import importlib.metadata
 import platform
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -61,6 +61,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Kind of path pair to the largest difference in its calibration."""
     eps: dict[str, float] = {}
     versions: dict[str, str] = {}
+    schema: bytes = b""
+    """OpenAPI document of a server that offers one."""
 
 
 class Bench(Protocol):
@@ -75,6 +77,14 @@ class Bench(Protocol):
 
     def calibrate(self) -> tuple[dict[str, float], dict[str, float]]:
         """Measured differences and eps, by kind of path pair."""
+
+
+@runtime_checkable
+class OffersSchema(Protocol):
+    """A bench of servers, which may describe themselves."""
+
+    def schema(self) -> bytes:
+        """OpenAPI document of the server that is tested; empty if there is none."""
 
 
 BENCHES: dict[TargetKind, str] = {
@@ -138,6 +148,7 @@ class Judge:
             measured=measured,
             eps=eps,
             versions=versions_of(self._target),
+            schema=self._bench.schema() if isinstance(self._bench, OffersSchema) else b"",
         )
 
     def _chosen(self, codes: tuple[str, ...] | None) -> tuple[Property, ...]:

@@ -76,7 +76,8 @@ def run_job(plan: JobPlan, stopping: threading.Event) -> Iterator[JobEvent]:
     with ContainedHarness(
         unit.target, unit.device, unit.dtype, limits=limits, codes=plan.codes, seed=plan.seed
     ) as harness:
-        space = space_for(harness.target, harness.plan.constants.integers)
+        schema = harness.description.schema if plan.schema else b""
+        space = space_for(harness.target, harness.plan.constants.integers, schema)
         corpus, problems = _load_corpus(plan, space)
         yield Described(
             engine=name,

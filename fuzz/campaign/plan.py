@@ -53,6 +53,8 @@ class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds a call may take."""
     memory: int | None = None
     """Bytes a worker may grow beyond its size after import; None leaves it unlimited."""
+    schema: bool = True
+    """Whether a server's own OpenAPI document is used."""
     core: int | None = None
     """Core that the job and its worker are pinned to."""
 
@@ -71,6 +73,7 @@ class CampaignPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Holds `corpus/` and `findings/`."""
     deadline: float = 10.0
     memory: int | None = None
+    schema: bool = True
 
 
 def slots(plan: CampaignPlan) -> tuple[tuple[tuple[Unit, float], ...], ...]:

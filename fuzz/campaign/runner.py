@@ -109,6 +109,7 @@ def _job_plan(plan: CampaignPlan, unit: Unit, number: int, slot: int, until: flo
         corpus=str(Path(plan.folder) / "corpus" / unit.target.replace(":", ".").replace("/", "_")),
         deadline=plan.deadline,
         memory=plan.memory,
+        schema=plan.schema,
         core=cores[slot] if plan.jobs > 1 and len(cores) >= plan.jobs else None,
     )
 

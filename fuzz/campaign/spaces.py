@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from strategies.graphs import GraphSpace
+    from strategies.http.openapi import SchemaCases
     from strategies.http.space import HttpSpace
     from strategies.space import Space
     from targets.graph.case import GraphCase
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MALFORMED_SHARE = 0.1
 """Share of generated traces and graph cases that carry one defect; mutation keeps it."""
+SCHEMA_SHARE = 0.1
+"""Share of generated requests that come from the server's own OpenAPI document, where it offers one."""
 
 
 class CampaignSpace(CaseSpace, Protocol):
@@ -146,12 +149,16 @@ class HttpCaseSpace:
     """Exchanges with a server in its dialect."""
 
     space: HttpSpace
+    offered: SchemaCases | None = None
+    """Cases from the server's own OpenAPI document."""
     kind: str = "http"
 
     def generate(self, generator: Random) -> Case:
         """A fresh case: valid, malformed, or a client that leaves."""
         from strategies.http.mutate import generate
 
+        if self.offered is not None and generator.random() < SCHEMA_SHARE:
+            return self.offered.next(generator)
         return generate(generator, self.space)
 
     def mutate(self, case: Case, generator: Random) -> Case:
@@ -189,8 +196,8 @@ class HttpCaseSpace:
         return http_cases(self.space)
 
 
-def space_for(target: Target, constants: tuple[int, ...] = ()) -> CampaignSpace:
-    """The case space of a target; `constants` are integers mined from its source."""
+def space_for(target: Target, constants: tuple[int, ...] = (), schema: bytes = b"") -> CampaignSpace:
+    """The case space of a target; `constants` are integers mined from its source, `schema` is a server's OpenAPI."""
     if target.kind is TargetKind.GRAPH:
         from strategies.graphs import graph_space_of
 
@@ -198,7 +205,20 @@ def space_for(target: Target, constants: tuple[int, ...] = ()) -> CampaignSpace:
     if target.kind is TargetKind.HTTP:
         from strategies.http.space import http_space_of
 
-        return HttpCaseSpace(http_space_of(target))
+        space = http_space_of(target)
+        return HttpCaseSpace(space, _schema_cases(schema, space) if schema else None)
     from strategies.space import space_of
 
     return TraceSpace(space_of(target, constants))
+
+
+def _schema_cases(schema: bytes, space: HttpSpace) -> SchemaCases | None:
+    """None for a document that the library does not take: the server is then tested without it."""
+    import msgspec
+
+    from strategies.http.openapi import SchemaCases
+
+    try:
+        return SchemaCases(msgspec.json.decode(schema), space)
+    except Exception:  # noqa: BLE001 - it is the server's document, and whatever is wrong with it is no news here
+        return None

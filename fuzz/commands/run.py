@@ -24,6 +24,7 @@ from fuzz import configuration
 @click.option("--deadline", type=float, metavar="SECONDS", help="Seconds a call, or one answer of a server, may take.")
 @click.option("--dialect", type=click.Choice(["openai", "anthropic", "ollama"]), help="What servers by URL speak.")
 @click.option("--family", help="Kind of server, for known deviations: strict, vllm, transformers, llama.cpp, ...")
+@click.option("--schema/--no-schema", default=True, help="Draw from a server's own /openapi.json, too. Default: yes.")
 @click.option("--model", help="Name of the model to ask a server for. Default: the first that it lists.")
 @click.option("--allow-host", "hosts", multiple=True, help="A host beside loopback that may be tested; repeatable.")
 @click.option("--folder", metavar="PATH", help="Where corpus and findings are kept. Default: .inferfuzz")
@@ -42,6 +43,7 @@ def command(
     deadline: float | None,
     dialect: str | None,
     family: str | None,
+    schema: bool,
     model: str | None,
     hosts: tuple[str, ...],
     folder: str | None,
@@ -83,6 +85,7 @@ def command(
         folder=folder or defaults.folder,
         deadline=deadline or defaults.deadline * way.patience,
         memory=defaults.memory << 20 or None,
+        schema=schema,
     )
     with ProgressView(Console(stderr=True)) as view:
         state = run_campaign(plan, view)

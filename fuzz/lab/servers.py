@@ -56,6 +56,10 @@ class ServerBench:
         """Nothing is measured: answers of a server are compared exactly."""
         return {}, {}
 
+    def schema(self) -> bytes:
+        """The server's own OpenAPI document; empty if it offers none."""
+        return self.server.schema()
+
     def close(self) -> None:
         """End the server if it is ours."""
         self.server.close()

@@ -45,6 +45,8 @@ def holds(exchange: Exchange, space: HttpSpace) -> bool:
     """Whether the bytes still prove what the exchange says of itself."""
     defects = [found.name for found in prove(exchange, space.dialect, space.api.limits)]
     strict = [name for name in defects if not space.family.allows(name)]
+    if not exchange.endpoint and exchange.intent is Intent.EITHER:
+        return strict in ([], ["path-unknown"])  # the server offers an endpoint that the dialect does not have
     if exchange.defect is not None:
         return exchange.defect.name in strict
     return not strict and not (exchange.intent is Intent.VALID and defects)

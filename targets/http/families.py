@@ -88,8 +88,8 @@ FAMILIES = {
             endpoints=("completions", "chat", "models"),
             sources=(
                 "http_apis.md section 4: FastAPI's own envelope, 422 for bad JSON and unknown keys",
-                "transformers.cli.serving, 5.23: the prompt is one string, any number of stop strings, any bias, roles are "
-                "the chat template's matter, a server that is started for one model needs no model in a request",
+                "transformers.cli.serving, 5.23: a prompt is one string, any number of stop strings, any bias, roles "
+                "are the chat template's matter, a server that is started for one model needs no model in a request",
                 "json.loads, behind every FastAPI server: UTF-16 and UTF-32 are recognised",
             ),
         ),

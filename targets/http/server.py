@@ -14,6 +14,7 @@ from targets.http.dialects import dialect_named
 from targets.http.dialects.model import Dialect
 from targets.http.families import Family, family_named
 from targets.http.keeper import KeptProcess
+from targets.http.openapi import OFFERED_AT, request_schemas
 from targets.http.process import ServerProcess
 from targets.http.reply import Reply
 
@@ -47,6 +48,15 @@ class Server:
             return None
         reply = self.ask(Message(method="GET", path=self.family.accounting))
         return json.loads(reply.body) if reply.is_success else None
+
+    def schema(self) -> bytes:
+        """Its own OpenAPI document, as JSON; empty if it offers none that describes a request."""
+        reply = self.ask(Message(method="GET", path=OFFERED_AT))
+        try:
+            described = request_schemas(json.loads(reply.body)) if reply.is_success else {}
+        except (ValueError, RecursionError):
+            return b""
+        return reply.body if described else b""
 
     def close(self) -> None:
         """End it, if we started it."""

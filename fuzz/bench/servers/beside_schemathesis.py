@@ -61,7 +61,7 @@ def _ours(target: Target, seconds: float, seed: int) -> Row:
 def _theirs(server: Server, seconds: float, seed: int) -> Row:
     with TemporaryDirectory() as folder:
         schema, report = Path(folder, "openapi.json"), Path(folder, "report.json")
-        schema.write_text(json.dumps(document(server.dialect, server.api.limits)))
+        schema.write_text(json.dumps(document((server.dialect,), server.api.limits)))
         command = [sys.executable, "-m", "schemathesis.cli", "--no-color", "run", str(schema)]
         command += ["--url", server.client.address.url, "--phases", "fuzzing", "--max-time", str(int(seconds))]
         command += ["--continue-on-failure", "--max-examples", "100000", "--report-json-path", str(report)]

@@ -14,6 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from targets.http.dialects import DIALECTS
+from targets.http.dialects.model import ApiLimits
+from targets.http.openapi import OFFERED_AT, document
 from targets.reference.server import anthropic, faults, ollama
 from targets.reference.server.errors import ApiError, respond
 from targets.reference.server.front_end import FrontEnd
@@ -46,6 +49,7 @@ def build_app(front_end: FrontEnd) -> Starlette:
         Route(RESOURCES, _endpoint(front_end, _resources), methods=["GET"]),
         Route(FAULTS, _endpoint(front_end, faults.read), methods=["GET"]),
         Route(FAULTS, _endpoint(front_end, faults.inject), methods=["POST"]),
+        Route(OFFERED_AT, _endpoint(front_end, _schema), methods=["GET"]),
         Route("/health", _endpoint(front_end, _health), methods=["GET"]),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _on_http_error})
@@ -82,6 +86,18 @@ async def _resources(front_end: FrontEnd, request: Request) -> Response:
     resources = await asyncio.wrap_future(front_end.engine.resources())
     known = {} if resources is None else msgspec.to_builtins(resources)
     return JSONResponse({**known, "open_requests": front_end.engine.open_requests})
+
+
+async def _schema(front_end: FrontEnd, request: Request) -> Response:
+    del request
+    limits = front_end.limits
+    known = ApiLimits(
+        model=front_end.model,
+        vocab_size=limits.vocab_size,
+        context_length=limits.context_length,
+        max_samples=limits.max_samples,
+    )
+    return JSONResponse(document(tuple(DIALECTS.values()), known))
 
 
 async def _health(front_end: FrontEnd, request: Request) -> Response:
