@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -44,7 +45,7 @@ def draw_sampling(source: Source, space: Space, room: int) -> SamplingParams:
     if "max_tokens" in space.domain.supported:
         options["max_tokens"] = draw_max_tokens(source, space, room)
     options |= draw_temperature(source, space)
-    if source.boolean(0.1):
+    if source.boolean(0.14):
         options |= fill(source.choice(SAMPLING.combination), space)
     elif space.option_fields:
         for _ in range(source.choice(OPTION_COUNTS)):
@@ -158,22 +159,30 @@ def draw_stop(source: Source, space: Space) -> tuple[str, ...]:
 
 def fill(combination: Combination, space: Space) -> dict[str, Any]:
     """The options of a combination with roles resolved; what the target does not support or allow is left out."""
-    limits, domain = space.limits, space.domain
-    end = limits.eos_token_ids[0] if limits.eos_token_ids else 0
+    domain = space.domain
     filled: dict[str, Any] = {}
     for name, value in combination.options.items():
         if name not in domain.supported:
             continue
         if name == "stop_token_ids":
-            ids = (end if entry == "eos" else evaluate(entry, {"V": limits.vocab_size}) for entry in value)
-            filled[name] = tuple(entry or 0 for entry in ids)
+            filled[name] = tuple(token for entry in value for token in named_tokens(entry, space))
         elif name == "logit_bias":
-            filled[name] = (
-                dict.fromkeys((end,), value["eos"]) if within(value["eos"], bound_of(space, name), False) else {}
-            )
+            added = {token: number for entry, number in value.items() for token in named_tokens(entry, space)}
+            fine = all(within(number, bound_of(space, name), integer=False) for number in added.values())
+            filled[name] = added if fine and len(added) <= domain.max_logit_bias else {}
         elif isinstance(value, bool) or within(value, bound_of(space, name), name in INTEGER_FIELDS):
             filled[name] = value
     return filled
+
+
+def named_tokens(name: int | str, space: Space) -> Sequence[int]:
+    """The token ids that a dictionary means: `eos`, `all` of the vocabulary, or an expression such as `V-1`."""
+    limits = space.limits
+    if name == "all":
+        return range(limits.vocab_size)
+    if name == "eos":
+        return limits.eos_token_ids[:1] or (0,)
+    return (evaluate(name, {"V": limits.vocab_size}) or 0,)
 
 
 def fitted(sampling: SamplingParams, space: Space, room: int) -> SamplingParams:

@@ -31,7 +31,9 @@ class Rotation:
 
     def __init__(self, description: Description, generator: random.Random) -> None:
         self._observing = description.observing
-        on_defects = {found.code for found in properties(description.kind) if found.malformed}
+        known = properties(description.kind)
+        on_defects = {found.code for found in known if found.malformed}
+        self._suits = {found.code: found.suits for found in known}
         self._relating = tuple(code for code in description.relating if code not in on_defects)
         self._on_defects = tuple(code for code in description.relating if code in on_defects)
         self._turns = Counter(dict.fromkeys(self._relating, 1))
@@ -42,9 +44,8 @@ class Rotation:
         """Codes to judge this case by."""
         if is_malformed(case):
             return (*self._observing, *self._on_defects)
-        if not self._relating:
-            return self._observing
-        return (*self._observing, self._choose())
+        suited = [code for code in self._relating if self._suits[code](case)]
+        return (*self._observing, self._choose(suited)) if suited else self._observing
 
     def learn(self, trial: Trial) -> None:
         """Count whether the properties had something to compare."""
@@ -59,10 +60,10 @@ class Rotation:
             self._turns = Counter({code: max(1, count // 2) for code, count in self._turns.items()})
             self._checked = Counter({code: max(1, count // 2) for code, count in self._checked.items()})
 
-    def _choose(self) -> str:
+    def _choose(self, suited: list[str]) -> str:
         if self._random.random() < EXPLORE:
-            return self._random.choice(self._relating)
+            return self._random.choice(suited)
         # Fewest useful runs first: every property ends up with about as many comparisons as the others, unless
         # its cases are so rare that it would eat the whole budget.
-        usefulness = [self._checked[code] / self._turns[code] for code in self._relating]
-        return self._random.choices(self._relating, usefulness)[0]
+        usefulness = [self._checked[code] / self._turns[code] for code in suited]
+        return self._random.choices(suited, usefulness)[0]

@@ -164,8 +164,10 @@ def _tokens(left: Sample, right: Sample, position: int) -> Difference:
 def _endings(left: Sample, right: Sample) -> Difference | None:
     """What follows from equal tokens must be equal too; an aborted run may be shorter."""
     end = min(len(left.tokens), len(right.tokens))
-    if FinishReason.ERROR in (left.finish_reason, right.finish_reason):
-        if left.finish_reason == right.finish_reason:
+    reasons = {left.finish_reason, right.finish_reason}
+    if FinishReason.ERROR in reasons:
+        # Who leaves early never sees the error of a request that cannot go on.
+        if len(reasons) == 1 or FinishReason.ABORT in reasons:
             return None
         message = f"one run ends with {left.finish_reason}, the other with {right.finish_reason}"
         return _difference("finish-differs", message, left, right, end, {"error": left.error or right.error})

@@ -59,6 +59,11 @@ def suppressed(params: SamplingParams, limits: Limits) -> tuple[int, ...]:
     return tuple({*limits.eos_token_ids, *params.stop_token_ids})
 
 
+def nothing_left(params: SamplingParams, limits: Limits) -> bool:
+    """Whether no token at all may be chosen before `min_tokens`: every one ends generation."""
+    return params.min_tokens > 0 and len(suppressed(params, limits)) >= limits.vocab_size
+
+
 def neutral(params: SamplingParams, position: int) -> bool:
     """Whether the processed logits of the token at this position of the output are the raw ones."""
     return (

@@ -19,6 +19,8 @@ CAP_ULPS = 1024
 CAP_SHARE = 0.125
 
 UNIT_ROUNDOFF = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+FINE = UNIT_ROUNDOFF["float32"]
+ROUNDING = 1e-12
 COARSEST = 2.0**-8
 DEFAULT_SCALE = 16.0
 
@@ -58,6 +60,14 @@ class Tolerances:
         if kind not in self.measured:
             self.measured[kind] = self.measure(kind)
         return min(self.cap, max(self.floor, SAFETY * self.measured[kind]))
+
+    def identical(self, kind: str) -> bool:
+        """Whether both runs of such a pair give the same numbers, but for what the logarithm rounds in float64.
+
+        Not said of half precision, where different sums often round to one number and equal ones may not.
+        """
+        self.eps(kind)
+        return self._ulp <= FINE and self.measured[kind] < ROUNDING
 
     @property
     def _ulp(self) -> float:

@@ -65,6 +65,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The case as it was run, derived prompts and stop strings filled in, as JSON; empty if it was literal."""
 
 
+def suits_every_case(_case: object) -> bool:
+    """Most properties look at any case."""
+    return True
+
+
 @dataclass(frozen=True)
 class Property:
     """A relation that must hold. `check` yields the violations it sees in one case."""
@@ -87,3 +92,5 @@ class Property:
     kind: TargetKind = TargetKind.EXECUTOR
     malformed: bool = False
     """Whether it is about requests outside the documented domain."""
+    suits: Callable[[Any], bool] = suits_every_case
+    """Whether a case, as generated, can have anything to compare; a turn on any other is wasted."""

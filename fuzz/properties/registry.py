@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fuzz.properties.model import Cost, Property, Violation
+from fuzz.properties.model import Cost, Property, Violation, suits_every_case
 from targets.contract import Target, TargetKind
 from targets.domain import DEFAULT_DOMAIN
 from targets.errors import unknown
@@ -35,6 +35,7 @@ def register(
     cost: Cost = Cost.RELATES,
     kind: TargetKind = TargetKind.EXECUTOR,
     malformed: bool = False,
+    suits: Callable[[Any], bool] = suits_every_case,
 ) -> Callable[[Check], Check]:
     """Decorator for a check function; its docstring becomes the explanation.
 
@@ -57,6 +58,7 @@ def register(
             cost=cost,
             kind=kind,
             malformed=malformed,
+            suits=suits,
         )
         return check
 

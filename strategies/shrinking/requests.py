@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -14,6 +15,10 @@ from targets.trace import Arrival, Trace
 
 replace = msgspec.structs.replace
 
+T = TypeVar("T")
+
+FEW = 8
+"""Entries of a collection that are tried one by one."""
 KEPT_LENGTHS = (1, 2, 4, 8)
 """Prompt lengths tried at once before halving."""
 
@@ -64,14 +69,20 @@ def _simpler_sampling(sampling: SamplingParams) -> Iterator[SamplingParams]:
         yield from (replace(sampling, **{name: smaller}) for smaller in smaller(value or 0, low))
     for name in ("stop", "stop_token_ids"):
         entries = getattr(sampling, name)
-        if len(entries) > 1:
-            yield from (
-                replace(sampling, **{name: (*entries[:index], *entries[index + 1 :])}) for index in range(len(entries))
-            )
-            yield from (replace(sampling, **{name: (entry,)}) for entry in entries)
+        yield from (replace(sampling, **{name: fewer}) for fewer in fewer_entries(entries))
     bias = sampling.logit_bias
-    if len(bias) > 1:
-        yield from (replace(sampling, logit_bias={token: bias[token]}) for token in list(bias)[:8])
+    for tokens in fewer_entries(tuple(bias)):
+        yield replace(sampling, logit_bias={token: bias[token] for token in tokens})
+
+
+def fewer_entries(entries: tuple[T, ...]) -> Iterator[tuple[T, ...]]:
+    """One of the first entries alone, then slices left out; of a long collection no slice that hardly matters."""
+    if len(entries) < 2:
+        return
+    yield from ((entry,) for entry in entries[:FEW])
+    for width in widths(len(entries)):
+        if width * FEW >= len(entries) // 2:
+            yield from (entries[:start] + entries[start + width :] for start in range(0, len(entries), width))
 
 
 def _shorter_prompts(prompt: Prompt) -> Iterator[Prompt]:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from strategies import edge_values
-from strategies.edge_values import LENGTHS, MALFORMED, SAMPLING, TEXT, TOKENS, Lengths, evaluate, read
+from strategies.edge_values import LENGTHS, MALFORMED, SAMPLING, TEXT, TOKENS, Combination, Lengths, evaluate, read
+from strategies.sampling import fill
+from strategies.space import Space
 from targets.domain import FLOAT_FIELDS, INTEGER_FIELDS
 
 
@@ -53,3 +55,9 @@ def test_a_missing_dictionary_names_the_file(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(edge_values, "folder", lambda: tmp_path)
     with pytest.raises(ValueError, match=r"lengths\.toml"):
         read("lengths.toml", Lengths)
+
+
+def test_a_combination_may_name_all_tokens(space: Space) -> None:
+    combination = Combination(options={"min_tokens": 2, "stop_token_ids": ["all"]}, sources=("FINITE-13",), about="")
+
+    assert fill(combination, space)["stop_token_ids"] == tuple(range(space.limits.vocab_size))

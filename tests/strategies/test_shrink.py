@@ -9,6 +9,7 @@ import pytest
 from strategies.follows import reaches
 from strategies.generate import generate_trace
 from strategies.shrink import holds, simplify, size
+from strategies.shrinking.requests import fewer_entries
 from strategies.space import Space
 from targets.codec import decode, encode
 from targets.contract import Request, SamplingParams
@@ -112,6 +113,11 @@ def test_bold_candidates_come_first(space: Space) -> None:
         trace for trace in (generate_trace(Random(seed), space) for seed in range(99)) if len(trace.arrivals) > 3
     )
     assert len(next(simplify(trace)).arrivals) <= len(trace.arrivals) // 2 + 1
+
+
+def test_a_long_collection_is_cut_in_large_pieces_and_a_short_one_entry_by_entry() -> None:
+    assert len(list(fewer_entries(tuple(range(280))))) < 40
+    assert [*fewer_entries((1, 2, 3))] == [(1,), (2,), (3,), (2, 3), (1, 3), (1, 2)]
 
 
 def test_the_simplest_trace_has_nothing_simpler(space: Space) -> None:

@@ -36,9 +36,10 @@ MOST = 2
 def logprobs_are_right(lab: Lab, _case: Trace) -> Iterator[Violation]:
     """Log-probabilities are reported exactly when asked for, and are the log-softmax of the raw logits.
 
-    Each list of alternatives is sorted, distinct, of length min(k, vocabulary), and its probabilities do not exceed 1
-    together. A greedy token without bias and penalties has the highest. The first prompt entry is None and there are
-    as many as prompt tokens. Values are compared (1e-4 + eps) where the target scores tokens and documents raw ones.
+    Each list of alternatives is sorted (ties by lowest id), distinct, of length min(k, vocabulary), and its
+    probabilities do not exceed 1 together. A greedy token without bias and penalties has the highest. The first prompt
+    entry is None and there are as many as prompt tokens. Values are compared (1e-4 + eps) where the target scores
+    tokens and documents raw ones.
     """
     for answer in lab.base.valid():
         for sample in answer.samples:
@@ -117,6 +118,8 @@ def _wrong(lab: Lab, token: int, reported: TokenLogprobs, asked: int, row: Row |
         return "top-list", f"{asked} alternatives were asked for, the list holds {ids}"
     if any(after > before for before, after in pairwise(listed)):
         return "top-list", f"the alternatives are not sorted: {listed}"
+    if tied := _disordered(reported, row):
+        return "top-ties", f"tokens {tied[0]} and {tied[1]} are equally probable, and the higher id stands first"
     if sum(math.exp(min(number, 1.0)) for number in listed) > 1 + 1e-3:
         return "top-sum", f"the probabilities of the alternatives exceed 1 together: {listed}"
     if token in ids and abs(dict(reported.top)[token] - reported.logprob) > LOGPROB:
@@ -128,6 +131,14 @@ def _wrong(lab: Lab, token: int, reported: TokenLogprobs, asked: int, row: Row |
         distance = abs(float(scores[entry]) - value)
         if distance > LOGPROB + lab.tolerances.floor and distance > LOGPROB + lab.tolerances.eps(RECOMPUTE):
             return "wrong-value", f"token {entry} is reported with {value:.6g}, its logits give {scores[entry]:.6g}"
+    return None
+
+
+def _disordered(reported: TokenLogprobs, row: Row | None) -> tuple[int, int] | None:
+    """Neighbours in the list of alternatives that tie, in the report and by their logits, in the wrong order."""
+    for (first, before), (second, after) in pairwise(reported.top):
+        if first > second and before == after and row is not None and row[first] == row[second]:
+            return first, second
     return None
 
 

@@ -10,8 +10,9 @@ from fuzz.lab.driver import without_arrivals
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Recording
 from fuzz.lab.relation import relate, steady
+from fuzz.lab.sampling import nothing_left
 from fuzz.lab.tolerance import REPEAT
-from fuzz.properties.executors.boundaries import neighbours
+from fuzz.properties.executors.boundaries import COLLECTIONS, neighbours
 from fuzz.properties.model import Cost, Evidence, Violation
 from fuzz.properties.registry import register
 from targets.contract import FinishReason, SamplingParams
@@ -53,12 +54,13 @@ def invalid_is_refused(lab: Lab, case: Trace) -> Iterator[Violation]:
 def valid_is_served(lab: Lab, _case: Trace) -> Iterator[Violation]:
     """A request inside the documented domain is accepted and does not end with `error`.
 
-    Tolerated: a refusal because prompt and completion need more blocks than the whole pool of these knobs has.
+    Tolerated: a refusal because prompt and completion need more blocks than the whole pool of these knobs has, and an
+    error where every token ends generation and none may before `min_tokens`.
     """
     for answer in lab.base.answers.values():
         if not answer.breaches and answer.submitted is not None:
             lab.tally.looked += 1
-            yield from _service("P5", lab.base, answer)
+            yield from _service("P5", lab, lab.base, answer)
 
 
 @register(
@@ -70,8 +72,9 @@ def boundary_neighbours(lab: Lab, case: Trace) -> Iterator[Violation]:
     """Numbers beside a documented bound are served or refused exactly as documented.
 
     For every numeric sampling field that a request of the case sets: the bounds and their neighbours, 0, +-1, the
-    vocabulary size +-1, 2**31 +-1, 2**53 + 1, 2**63 +-1, NaN, infinities, and `True` (a boolean is no number). Each
-    is sent in a request of its own, with a prompt of the case and one token to generate.
+    vocabulary size +-1, 2**31 +-1, 2**53 + 1, 2**63 +-1, NaN, infinities, and `True` (a boolean is no number). For
+    stop strings, stop tokens and biases: as many as are allowed and one more, the last token id and the next. Each is
+    sent in a request of its own, with a prompt of the case and one token to generate.
     """
     request = next((answer.request for answer in lab.base.valid()), None)
     fields = sorted({name for answer in lab.base.valid() for name in _used(answer.request.sampling)})
@@ -91,11 +94,11 @@ def boundary_neighbours(lab: Lab, case: Trace) -> Iterator[Violation]:
     swept = lab.record(Trace(arrivals=tuple(arrivals), knobs=case.knobs))
     for answer in swept.answers.values():
         lab.tally.looked += 1
-        yield from _refusal("P6", answer) if answer.breaches else _service("P6", swept, answer)
+        yield from _refusal("P6", answer) if answer.breaches else _service("P6", lab, swept, answer)
 
 
 def _used(sampling: SamplingParams) -> Iterator[str]:
-    for name in (*INTEGER_FIELDS, *FLOAT_FIELDS):
+    for name in (*INTEGER_FIELDS, *FLOAT_FIELDS, *COLLECTIONS):
         if getattr(sampling, name) != getattr(NEUTRAL, name):
             yield name
 
@@ -114,7 +117,7 @@ def _refusal(code: str, answer: Answer) -> Iterator[Violation]:
         yield Violation(code=code, slug="silent-refusal", message=message, request_id=name)
 
 
-def _service(code: str, recording: Recording, answer: Answer) -> Iterator[Violation]:
+def _service(code: str, lab: Lab, recording: Recording, answer: Answer) -> Iterator[Violation]:
     name = answer.request.id
     if answer.rejection is not None and not _too_large(recording, answer):
         refusal = answer.rejection
@@ -122,7 +125,7 @@ def _service(code: str, recording: Recording, answer: Answer) -> Iterator[Violat
         message = f"a valid request was refused: {refusal.field} = {refusal.value}, allowed: {refusal.allowed}"
         yield Violation(code=code, slug=slug, message=message, request_id=name)
     for sample in answer.samples:
-        if sample.finish_reason is FinishReason.ERROR:
+        if sample.finish_reason is FinishReason.ERROR and not nothing_left(answer.request.sampling, lab.limits):
             message = f"a valid request ended with an error: {sample.error}"
             yield Violation(code=code, slug="error", message=message, request_id=name)
             return

@@ -9,6 +9,7 @@ import msgspec
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer
 from fuzz.lab.relation import relate
+from fuzz.properties.executors import asked
 from fuzz.properties.executors.equivalence import longest, repeated_id, twice
 from fuzz.properties.model import Violation
 from fuzz.properties.registry import register
@@ -46,6 +47,7 @@ def cache_hit_equals_miss(lab: Lab, case: Trace) -> Iterator[Violation]:
     "Cache keys are complete",
     sources=("CACHE-37", "CACHE-38", "CACHE-39"),
     knobs=(CACHE,),
+    suits=asked.keys,
 )
 def cache_keys_are_complete(lab: Lab, case: Trace) -> Iterator[Violation]:
     """Requests that differ only in adapter or salt never share cached blocks.

@@ -14,6 +14,7 @@ from fuzz.lab.recording import Answer
 from fuzz.lab.relation import relate
 from fuzz.lab.sampling import is_filtered, probabilities
 from fuzz.lab.tolerance import BATCH
+from fuzz.properties.executors import asked
 from fuzz.properties.model import Violation
 from fuzz.properties.registry import register
 from targets.contract import Request, SamplingParams, ScoresTokens
@@ -42,6 +43,7 @@ Change = Callable[[Request], dict[str, Any]]
     "Seed scope",
     sources=("BATCH-19", "SAMPLE-11", "SAMPLE-19"),
     fields=("seed", "temperature"),
+    suits=asked.draws,
 )
 def seed_scope(lab: Lab, case: Trace) -> Iterator[Violation]:
     """Seeded draws depend on (request, seed, sample) alone.
@@ -110,6 +112,7 @@ def sampler_metamorphics(lab: Lab, case: Trace) -> Iterator[Violation]:
     "Parameters have an effect",
     sources=("SAMPLE-05", "BATCH-27"),
     needs=(ScoresTokens,),
+    suits=asked.effects,
 )
 def parameters_have_an_effect(lab: Lab, _case: Trace) -> Iterator[Violation]:
     """A parameter that a request of the case uses works when it is strong.

@@ -12,6 +12,7 @@ from fuzz.lab.recording import Answer, Sample
 from fuzz.lab.relation import relate
 from fuzz.lab.sampling import Row, log_softmax, processed
 from fuzz.lab.tolerance import BATCH, DEVICE, RECOMPUTE
+from fuzz.properties.executors import asked
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.registry import register
 from targets.contract import FinishReason, Request, SamplingParams, ScoresTokens
@@ -120,6 +121,7 @@ def causality(lab: Lab, _case: Trace) -> Iterator[Violation]:
     "Padding invariance",
     sources=("BATCH-14", "BATCH-24", "BATCH-26", "BATCH-09"),
     fields=("logit_bias",),
+    suits=asked.greedy_penalty,
 )
 def padding_invariance(lab: Lab, case: Trace) -> Iterator[Violation]:
     """How much longer or shorter its neighbours are does not matter to a request, not even to its padding token.
@@ -128,7 +130,7 @@ def padding_invariance(lab: Lab, case: Trace) -> Iterator[Violation]:
     padding as text, or attending to it, changes the choice; then it runs alone, and behind longer and shorter ones.
     """
     pad = lab.limits.pad_token_id
-    penalised = [answer.request for answer in lab.base.valid() if _has_penalty(answer.request.sampling)]
+    penalised = [answer.request for answer in lab.base.valid() if _is_penalised(answer.request.sampling)]
     if pad is None or not penalised:
         return
     request = _padded(lab, penalised[0], pad)
@@ -194,9 +196,8 @@ def _reported(lab: Lab, answer: Answer, sample: Sample, rows: Row) -> Iterator[V
             return
 
 
-def _has_penalty(sampling: SamplingParams) -> bool:
-    penalised = sampling.presence_penalty or sampling.frequency_penalty or sampling.repetition_penalty != 1.0
-    return bool(penalised) and sampling.temperature == 0
+def _is_penalised(sampling: SamplingParams) -> bool:
+    return sampling.temperature == 0 and asked.has_penalty(sampling)
 
 
 def _padded(lab: Lab, request: Request, pad: int) -> Request:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Sample
-from fuzz.lab.sampling import Row, is_filtered, probabilities, processed, support
+from fuzz.lab.sampling import Row, at_temperature, is_filtered, log_softmax, probabilities, processed, support
 from fuzz.lab.tolerance import RECOMPUTE
-from fuzz.properties.model import Cost, Violation
+from fuzz.properties.executors import asked
+from fuzz.properties.model import Cost, Evidence, Violation
 from fuzz.properties.registry import register
 from targets.contract import FinishReason, Request, ScoresTokens
+from targets.domain import NEUTRAL, breaches
 from targets.trace import Arrival, Trace
 
 DRAWS = 192
 """Draws of the distribution test; one token each."""
 ALPHA = 1e-6
+DECIDED = 0.9
+"""Where one token has more than this before any filter, a few hundred draws do not show what a filter does."""
+CANDIDATES = (0.4, 0.9, 1.6)
+"""How far, in logits over the temperature, the next best tokens then trail the best one."""
+CUTS: dict[str, Any] = {"top_k": 2, "top_p": 0.6, "min_p": 0.5}
+"""Filters that each leave two of those candidates."""
 
 
 @register(
@@ -33,7 +42,8 @@ def sampler_support(lab: Lab, _case: Trace) -> Iterator[Violation]:
 
     Filters apply in the documented order: top-k, top-p, min-p. Tokens within eps (and 1e-6 of probability) of a border
     may be in or out. No token, greedy or sampled, has an end token's suppressed logit before `min_tokens`, and none is
-    less probable than e**-70 of the best. Requests with an adapter are left out.
+    less probable than e**-70 of the best. Of logits that tie exactly a greedy request gets the lowest id, where the
+    recomputed logits are the same numbers that the tokens were chosen by. Requests with an adapter are left out.
     """
     for answer in lab.base.valid():
         for sample in answer.samples:
@@ -49,13 +59,15 @@ def sampler_support(lab: Lab, _case: Trace) -> Iterator[Violation]:
     sources=("SAMPLE-13", "SAMPLE-16"),
     needs=(ScoresTokens,),
     fields=("seed", "temperature"),
+    suits=asked.draws_to_count,
 )
 def sampler_distribution(lab: Lab, case: Trace) -> Iterator[Violation]:
     """First tokens drawn under 192 seeds follow the float64 sampler's distribution.
 
     Tested are prompt and parameters of the case's first sampled request with a filter (top-k, top-p, min-p), or of its
-    only request. Each token's count, and that of the k most probable ones for each k, gets an exact binomial test;
-    alpha is 1e-6 over all of them.
+    only request; where one token is nearly certain, the next best ones are biased to come close to it, and
+    a filter that does not cut between them is set to. Each token's count, and that of the k most probable ones for each
+    k, gets an exact binomial test; alpha is 1e-6 over all of them.
     """
     sampled = [answer for answer in lab.base.valid() if answer.request.sampling.temperature > 0]
     filtered = [answer for answer in sampled if is_filtered(answer.request.sampling)]
@@ -63,11 +75,11 @@ def sampler_distribution(lab: Lab, case: Trace) -> Iterator[Violation]:
     chosen = filtered or (sampled if len(case.arrivals) == 1 else [])
     if not chosen:
         return
-    answer = chosen[0]
-    expected = _expected(lab, answer.request)
+    request = _undecided(lab, chosen[0].request)
+    expected = _expected(lab, request)
     if expected is None:
         return
-    drawn = lab.record(_draws(lab, answer.request))
+    drawn = lab.record(_draws(lab, request))
     tokens = [sample.tokens[0] for one in drawn.valid() for sample in one.samples if sample.tokens]
     if drawn.sound and len(tokens) == DRAWS:
         lab.tally.looked += 1
@@ -76,9 +88,8 @@ def sampler_distribution(lab: Lab, case: Trace) -> Iterator[Violation]:
             message = (
                 f"the first tokens of {DRAWS} seeds are as far from the distribution with a chance of {chance:.3g}"
             )
-            yield Violation(
-                code="P26", slug="distribution", message=message, request_id=answer.request.id, evidence={"p": chance}
-            )
+            evidence: dict[str, Evidence] = {"p": chance}
+            yield Violation(code="P26", slug="distribution", message=message, request_id=request.id, evidence=evidence)
 
 
 def _supported(lab: Lab, answer: Answer, sample: Sample, rows: Row) -> Iterator[Violation]:
@@ -88,14 +99,16 @@ def _supported(lab: Lab, answer: Answer, sample: Sample, rows: Row) -> Iterator[
         if not np.isfinite(rows[position]).any():
             return
         row = processed(rows[position], request.sampling, request.prompt, sample.tokens[:position], lab.limits)
-        if not np.isfinite(row).any():
-            return
         name = request.id
         if np.isneginf(row[token]):
             message = f"{name}: token {position} is {token}, which must not be chosen there"
             yield Violation(code="P25", slug="banned-token", message=message, request_id=name)
             return
         if request.sampling.temperature == 0:
+            if row[token] == row.max() and token != int(row.argmax()) and _same_numbers(lab):
+                message = f"{name}: token {position} is {token}, which ties with {int(row.argmax())}"
+                yield Violation(code="P25", slug="tie-not-to-the-lowest", message=message, request_id=name)
+                return
             continue
         if not support(row, request.sampling, lab.tolerances.floor)[1][token]:
             _, possible = support(row, request.sampling, lab.tolerances.eps(RECOMPUTE))
@@ -105,14 +118,54 @@ def _supported(lab: Lab, answer: Answer, sample: Sample, rows: Row) -> Iterator[
                 return
 
 
+def _same_numbers(lab: Lab) -> bool:
+    """Whether a full recompute gives bit for bit the logits of the steps; unknown where none are reported."""
+    return "logprobs" in lab.domain.supported and lab.tolerances.identical(RECOMPUTE)
+
+
 def _expected(lab: Lab, request: Request) -> Row | None:
+    row = _first_row(lab, request)
+    return None if row is None else probabilities(row, request.sampling, lab.tolerances.floor)
+
+
+def _first_row(lab: Lab, request: Request) -> Row | None:
+    """Processed logits `[vocab]` of the first token; None if they are not known or allow none."""
     rows = lab.scores(request.prompt) if request.adapter is None else None
     if rows is None or not len(rows) or not np.isfinite(rows[-1]).any():
         return None
     row = processed(rows[-1], request.sampling, request.prompt, (), lab.limits)
-    if not np.isfinite(row).any():
-        return None
-    return probabilities(row, request.sampling, lab.tolerances.floor)
+    return row if np.isfinite(row).any() else None
+
+
+def _undecided(lab: Lab, request: Request) -> Request:
+    """The request with the tokens behind the best one biased to come close to it, if it is nearly certain.
+
+    The request itself where that is not possible in the documented domain.
+    """
+    row, sampling = _first_row(lab, request), request.sampling
+    if row is None or np.exp(log_softmax(at_temperature(row, sampling.temperature))).max() <= DECIDED:
+        return request
+    # A repetition penalty comes after the bias and bends it, but only for tokens of the prompt.
+    fixed = set(request.prompt) if sampling.repetition_penalty != 1.0 else set()
+    order = [int(token) for token in np.argsort(-row, kind="stable") if np.isfinite(row[token])]
+    free = [token for token in order[1:] if token not in fixed][: len(CANDIDATES)]
+    raised = {
+        token: sampling.logit_bias.get(token, 0.0) + float(row[order[0]] - row[token]) - behind * sampling.temperature
+        for token, behind in zip(free, CANDIDATES, strict=False)
+    }
+    biased = msgspec.structs.replace(
+        request, sampling=msgspec.structs.replace(sampling, logit_bias=sampling.logit_bias | raised)
+    )
+    return request if breaches(biased, lab.domain, lab.limits) else _cutting(lab, biased)
+
+
+def _cutting(lab: Lab, request: Request) -> Request:
+    """The request, whose best tokens are close to each other, with filters that cut between them."""
+    row, sampling = _first_row(lab, request), request.sampling
+    if row is None or 1 < support(row, sampling, lab.tolerances.floor)[1].sum() <= len(CANDIDATES):
+        return request
+    changes = {name: value for name, value in CUTS.items() if getattr(sampling, name) != getattr(NEUTRAL, name)}
+    return msgspec.structs.replace(request, sampling=msgspec.structs.replace(sampling, **changes))
 
 
 def _draws(lab: Lab, request: Request) -> Trace:

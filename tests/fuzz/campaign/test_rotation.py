@@ -3,6 +3,8 @@ from __future__ import annotations
 import random
 from collections import Counter
 
+import msgspec
+
 from fuzz.campaign.rotation import Rotation, is_malformed
 from fuzz.contain.outcome import Fate, Outcome
 from fuzz.engines.model import Trial
@@ -37,6 +39,15 @@ def test_observing_properties_judge_every_case_and_one_other_joins_them() -> Non
     codes = rotation().next(PLAIN)
     assert codes[:2] == ("P1", "P2")
     assert codes[2:] in {("P11",), ("P17",)}
+
+
+def test_a_property_gets_no_turn_on_a_case_that_does_not_suit_it() -> None:
+    description = msgspec.structs.replace(DESCRIPTION, relating=("P14", "P24"))
+    salted = Trace(arrivals=(Arrival(request=Request(id="a", prompt=(1,), cache_salt="x")),))
+    chosen = Rotation(description, random.Random(0))
+
+    assert chosen.next(PLAIN) == DESCRIPTION.observing
+    assert chosen.next(salted) == (*DESCRIPTION.observing, "P14")
 
 
 def test_a_malformed_case_is_judged_by_the_properties_of_malformed_ones() -> None:

@@ -90,6 +90,13 @@ def test_an_aborted_run_is_compared_as_far_as_it_got() -> None:
     assert slug(sample(1, 8, 3), aborted, rule()) == "tokens-differ"
 
 
+def test_who_leaves_early_need_not_see_the_error_that_comes_later() -> None:
+    left, gone = sample(1, finish_reason=FinishReason.ERROR), sample(1, finish_reason=FinishReason.ABORT)
+
+    assert slug(left, gone, rule()) == ""
+    assert slug(left, sample(1), rule()) == "finish-differs"
+
+
 def test_a_token_missing_from_one_list_must_not_beat_the_end_of_that_list() -> None:
     left = TokenLogprobs(logprob=-1.0, top=((1, -1.0), (2, -2.0)))
     near = TokenLogprobs(logprob=-1.0, top=((1, -1.0), (3, -2.001)))

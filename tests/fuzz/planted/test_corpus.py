@@ -26,9 +26,7 @@ UNSEEN = {
     "http-offsets-in-bytes": "no property looks at the offsets of tokens in a text",
     "http-penalty-of-the-wrong-field": "no property asks for the effect of a penalty",
     "http-streams-mixed-up": "the witness is one request, so that it is the same every time; H11 compares several",
-    "device-ties-unordered": "no property looks at the order of equal alternatives",
     "life-preempted-goes-to-the-end": "whoever is overtaken only waits longer; P2 tells where the queue gets stuck",
-    "sample-tie-goes-to-the-highest": "a tie is excused wherever tokens are compared",
 }
 """Bugs whose witness no property objects to, and why."""
 

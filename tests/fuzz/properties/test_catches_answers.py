@@ -38,6 +38,14 @@ def test_p4_sees_that_a_nan_is_accepted(
     }
 
 
+def test_p6_sees_that_one_stop_string_too_many_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    monkeypatch.setattr(admission, "MAX_STOP_STRINGS", 17)
+
+    assert signatures(make_trace(make_request(stop=("x",))), "P6") == {"P6/accepted-sampling.stop"}
+
+
 def test_p4_sees_an_exception_that_is_no_refusal(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
