@@ -13,9 +13,9 @@ from fuzz.planted.fresh import planted_target
 from fuzz.planted.model import Bug, Witness
 from fuzz.planted.server_outcome import server_outcome
 from targets import registry
-from targets.contract import FaultPoint, Target
+from targets.contract import FaultPoint, InjectsFaults, Target
 from targets.graph.case import GraphCase, document_of
-from targets.graph.contract import GraphRejected
+from targets.graph.contract import CancelsGraphs, GraphRejected
 from targets.graph.result import GraphResult
 from targets.http.case import HttpCase
 from targets.trace import Trace
@@ -41,7 +41,7 @@ def outcome(target: Target, case: Witness, fault: FaultPoint | None = None) -> o
     """Everything that a user of the target sees of the case; an exception is an outcome too."""
     match case:
         case GraphCase():
-            return _graph_outcome(target, case)
+            return _graph_outcome(target, case, fault)
         case HttpCase():
             return server_outcome(target, case, fault)
         case _:
@@ -58,13 +58,17 @@ def _trace_outcome(lab: Lab, case: Trace, fault: FaultPoint | None) -> object:
     return lab.run(literal, fault) if fault else lab.base
 
 
-def _graph_outcome(target: Target, case: GraphCase) -> object:
+def _graph_outcome(target: Target, case: GraphCase, fault: FaultPoint | None) -> object:
     lab = GraphLab(target)
+    runner = lab.runner(case.knobs)
     try:
+        if fault is not None and isinstance(runner, InjectsFaults):
+            runner.inject(fault)
         if case.defect is not None:
             return _seen(lambda: lab.bench.validate(document_of(case)))
         seen = [_seen(lambda: lab.run(case))]
-        return [*seen, *_paused(lab, case)] if case.pause is not None else seen
+        seen += _paused(lab, case) if case.pause is not None else []
+        return [*seen, runner.settle()] if isinstance(runner, CancelsGraphs) else seen
     finally:
         lab.close()
 

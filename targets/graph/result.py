@@ -33,6 +33,8 @@ class FailureKind(enum.StrEnum):
     CONFLICT = "conflict"
     EXPRESSION = "expression"
     """An expression or a write met a value that does not fit."""
+    CHECKPOINT = "checkpoint"
+    """The place where the run paused could not be kept."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -5,25 +5,30 @@ The engine's code passes its points whether a fault is armed or not; without one
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from targets.contract import FaultPoint
 from targets.errors import unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 EXECUTOR_POINTS = ("allocation", "logits", "detokenize", "device-slow")
 """A block taken from the pool, the logits and the text of one token, the computation of one step."""
 FRONT_END_POINTS = ("tokenize", "render")
 """The tokens of one text of a request, and one event of its answer."""
+GRAPH_POINTS = ("model", "tool", "checkpoint")
+"""A question to a model or a tool, and a checkpoint that is written to the store."""
 SLOW_SECONDS = 0.005
 """How long a slow device pauses."""
 
 
 class RequestFailed(Exception):  # noqa: N818 - what has happened to one request, and to no other
-    """One request cannot go on, for a reason outside the engine. It ends with an error; the others go on."""
+    """One request (or run) cannot go on, for a reason outside the engine. It ends with an error; the others go on."""
 
 
 class FaultInjector:
@@ -64,7 +69,7 @@ class FaultInjector:
         """One pass for each row [rows, vocab]; the one that fails is filled with NaN."""
         for row in rows:
             if self.strikes(name):
-                row[:] = np.nan
+                row[:] = math.nan
 
     def delay(self, name: str) -> None:
         """A pass that fails takes `SLOW_SECONDS`."""

@@ -13,6 +13,7 @@ from targets.graph.expression import ExpressionError
 from targets.graph.result import Failure, FailureKind, NodeRun, Outcome
 from targets.graph.script import ScriptedFailure
 from targets.graph.state import ConflictError, Write, WriteError, apply, check_conflicts
+from targets.reference.faults import RequestFailed
 from targets.reference.graph.handlers import Attempt, perform
 from targets.reference.graph.journey import Journey, Progress, RunError, Scene
 from targets.reference.graph.plan import Plan, choose
@@ -181,7 +182,7 @@ async def try_attempt(attempt: Attempt) -> RunError | None:
     except TimeoutError:
         message = f"not done after timeout = {attempt.node.timeout:g} s"
         return RunError(FailureKind.TIMEOUT, message, attempt.path)
-    except ScriptedFailure as error:
+    except (ScriptedFailure, RequestFailed) as error:
         return RunError(FailureKind.NODE, str(error), attempt.path)
     except ConflictError as error:
         return RunError(FailureKind.CONFLICT, str(error), attempt.path, tuple(attempt.runs))

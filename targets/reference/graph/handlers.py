@@ -68,7 +68,7 @@ class Attempt:
 async def perform(attempt: Attempt) -> None:
     """Do what the node's type asks for.
 
-    Raises `ScriptedFailure`, `RunError`, or `ExpressionError` for a value that does not fit.
+    Raises `ScriptedFailure`, `RequestFailed`, `RunError`, or `ExpressionError` for a value that does not fit.
     """
     handler = HANDLERS.get(attempt.node.type)
     if handler is not None:
@@ -189,6 +189,7 @@ async def _consult(attempt: Attempt, question: str, channel: str, thought: int, 
     index = attempt.visit + sum(attempt.scene.iterations) + thought
     reply = reply_for(attempt.journey.script, attempt.path, index)
     spend(reply.busy)
+    attempt.journey.faults.check("tool" if tool else "model")
     if reply.latency:
         await asyncio.sleep(reply.latency)
     fails = attempt.number < reply.failures

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from targets.graph.config import Value
 from targets.graph.result import Failure, FailureKind, NodeRun
 from targets.graph.script import Script
+from targets.reference.faults import GRAPH_POINTS, FaultInjector
 from targets.reference.graph.plan import Plan
 
 Path = tuple[str, ...]
@@ -73,6 +74,7 @@ class Journey:
     reverse: bool = False
     """Start the nodes of a step in reverse order."""
     began: float = 0.0
+    faults: FaultInjector = field(default_factory=lambda: FaultInjector(GRAPH_POINTS))
 
     def now(self) -> float:
         """Seconds since the run began."""

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from targets.contract import FaultPoint
 from targets.graph.case import GraphCase
 from targets.graph.clock import VirtualLoop
 from targets.graph.config import GraphConfig, Value, channels_of
@@ -17,6 +18,7 @@ from targets.graph.result import Failure, FailureKind, GraphResult, GraphStats, 
 from targets.graph.script import GraphInputs, Script
 from targets.graph.state import WriteError, apply, initial_state
 from targets.graph.validate import check, check_inputs, decode_config
+from targets.reference.faults import GRAPH_POINTS, FaultInjector, RequestFailed
 from targets.reference.graph.execution import start, travel
 from targets.reference.graph.journey import Journey, Model, Progress, RunError, Scene
 from targets.reference.graph.plan import Plan, make_plan
@@ -52,11 +54,13 @@ class GraphRunner:
         model: Model | None = None,
         max_parallel: int = 64,
         order: str = "declared",
+        faults: FaultInjector | None = None,
     ) -> None:
         self.domain = domain
         self._model = model
         self._max_parallel = max_parallel
         self._reverse = order == "reversed"
+        self._faults = faults or FaultInjector(GRAPH_POINTS)
         self._checkpoints: OrderedDict[str, Checkpoint] = OrderedDict()
         self._named = 0
         self._active: list[tuple[str, ...]] = []
@@ -89,7 +93,10 @@ class GraphRunner:
         return self._drive(self._finish(found.config, journey, None, found.elapsed))
 
     def fork(self, checkpoint: str, writes: Mapping[str, Value]) -> str:
-        """A new checkpoint with these writes. Raises `GraphRejected` for writes that do not fit."""
+        """A new checkpoint with these writes.
+
+        Raises `GraphRejected` for writes that do not fit, and `RequestFailed` if it cannot be kept.
+        """
         found = self._found(checkpoint)
         progress = found.progress.copy()
         try:
@@ -101,6 +108,14 @@ class GraphRunner:
     def state_at(self, checkpoint: str) -> dict[str, Value]:
         """The channels at a checkpoint. Raises `GraphRejected` for an unknown one."""
         return dict(self._found(checkpoint).progress.state)
+
+    def fault_points(self) -> dict[str, int]:
+        """Points at which a fault can be injected, and how often each was passed."""
+        return self._faults.passed
+
+    def inject(self, fault: FaultPoint | None) -> None:
+        """Let one pass fail, or no longer. Raises `UsageError` for an unknown point."""
+        self._faults.arm(fault)
 
     def settle(self) -> tuple[str, ...]:
         """Nodes still active although no run is; then end them."""
@@ -146,6 +161,7 @@ class GraphRunner:
             model=self._model,
             max_parallel=self._max_parallel,
             reverse=self._reverse,
+            faults=self._faults,
         )
 
     def _plan(self, config: GraphConfig) -> Plan:
@@ -175,9 +191,14 @@ class GraphRunner:
         if not journey.progress.ready:
             return _result(journey, RunStatus.COMPLETED)
         kept = Checkpoint(config, journey.script, journey.trace_id, journey.progress.copy(), journey.now())
-        return _result(journey, RunStatus.PAUSED, checkpoint=self._store(kept))
+        try:
+            return _result(journey, RunStatus.PAUSED, checkpoint=self._store(kept))
+        except RequestFailed as failed:
+            return _result(journey, RunStatus.FAILED, Failure(kind=FailureKind.CHECKPOINT, message=str(failed)))
 
     def _store(self, checkpoint: Checkpoint) -> str:
+        """The name under which it is kept. Raises `RequestFailed` if it cannot be."""
+        self._faults.check("checkpoint")
         self._named += 1
         name = f"{checkpoint.trace_id}@{checkpoint.progress.step}#{self._named}"
         self._checkpoints[name] = checkpoint

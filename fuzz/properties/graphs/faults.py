@@ -1,0 +1,109 @@
+"""A model, a tool or the store of checkpoints fails in the middle of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from fuzz.lab.faults import faults_of
+from fuzz.lab.graph_lab import GraphLab
+from fuzz.properties.graphs.compare import course_difference, difference, timed
+from fuzz.properties.graphs.registration import graph_property
+from fuzz.properties.model import Evidence, Violation
+from targets.contract import FaultPoint, InjectsFaults
+from targets.graph.case import GraphCase
+from targets.graph.contract import CancelsGraphs, ResumesGraphs, RunsGraphs, RunsTogether
+from targets.graph.result import GraphResult, RunStatus
+
+MOST_FAULTS = 6
+"""Faults that are tried in a case, in each of the ways to run it."""
+
+Way = Callable[[], tuple[GraphResult, ...]]
+"""Runs the case, perhaps several times at once."""
+
+
+@graph_property(
+    "G13",
+    "A fault ends one run only",
+    sources=("LIFE-06", "LIFE-11", "LIFE-14", "GRAPH-02"),
+    needs=(InjectsFaults,),
+)
+def fault_isolation(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
+    """When one call of a model or tool, or one write of a checkpoint, fails, at most one run fails, and says why.
+
+    A run that gets over it (by a retry) ends as without the fault, and so does one beside it. Afterwards no node is
+    active, and the same runner gives the same result as before. Tried alone, twice at the same time where the runner
+    can do that, and with a pause; only for graphs whose result does not depend on the clock.
+    """
+    base = lab.base(case)
+    runner = lab.runner(case.knobs)
+    if base.status is not RunStatus.COMPLETED or timed(case.config) or case.script.cancel_at is not None:
+        return
+    for way in _ways(case, runner):
+        usual, faults = _clean(runner, way)
+        for fault in faults:
+            lab.tally.looked += 1
+            lab.tally.compared += 1
+            found = [*_judge(runner, way, usual, fault), *_aftermath(lab, case, runner, base)]
+            yield from (_caused_by(fault, violation) for violation in found)
+            if found:
+                return
+
+
+def _ways(case: GraphCase, runner: RunsGraphs) -> Iterator[Way]:
+    yield lambda: (runner.run(case.config, case.inputs, case.script),)
+    if isinstance(runner, RunsTogether):
+        yield lambda: runner.run_together([case, case])
+    if isinstance(runner, ResumesGraphs):
+        yield lambda: (_interrupted(case, runner),)
+
+
+def _interrupted(case: GraphCase, runner: ResumesGraphs) -> GraphResult:
+    paused = runner.pause(case.config, case.inputs, case.script, case.pause.after if case.pause else 1)
+    return runner.resume(paused.checkpoint) if paused.status is RunStatus.PAUSED else paused
+
+
+def _clean(runner: RunsGraphs, way: Way) -> tuple[tuple[GraphResult, ...], list[FaultPoint]]:
+    """The results without a fault, and the faults to try."""
+    assert isinstance(runner, InjectsFaults)
+    before = dict(runner.fault_points())
+    usual = way()
+    passed = {name: count - before.get(name, 0) for name, count in runner.fault_points().items()}
+    return usual, faults_of(passed, MOST_FAULTS)
+
+
+def _judge(runner: RunsGraphs, way: Way, usual: tuple[GraphResult, ...], fault: FaultPoint) -> Iterator[Violation]:
+    assert isinstance(runner, InjectsFaults)
+    runner.inject(fault)
+    try:
+        results = way()
+    finally:
+        runner.inject(None)
+    failed = 0
+    for one, other in zip(usual, results, strict=True):
+        if other.status is RunStatus.FAILED and one.status is not RunStatus.FAILED:
+            failed += 1
+            if other.failure is None or not other.failure.message:
+                yield Violation(code="G13", slug="failure-without-message", message="the failed run does not say why")
+            continue
+        slug, sentence = difference(one, other)
+        if slug:
+            yield Violation(code="G13", slug=slug, message=f"a run that goes on: {sentence}")
+    if failed > 1:
+        yield Violation(code="G13", slug="several-fail", message=f"{failed} runs fail together")
+
+
+def _aftermath(lab: GraphLab, case: GraphCase, runner: RunsGraphs, base: GraphResult) -> Iterator[Violation]:
+    if isinstance(runner, CancelsGraphs) and (active := runner.settle()):
+        message = f"the run has ended, {', '.join(active)} went on"
+        yield Violation(code="G13", slug="active-afterwards", message=message)
+    slug, sentence = course_difference(base, lab.run(case))
+    if slug:
+        yield Violation(code="G13", slug="next-run-differs", message=f"the next run on the same runner: {sentence}")
+
+
+def _caused_by(fault: FaultPoint, violation: Violation) -> Violation:
+    evidence: dict[str, Evidence] = violation.evidence | {"fault": fault.name, "occurrence": fault.occurrence}
+    message = f"after a fault in {fault.name} (pass {fault.occurrence}): {violation.message}"
+    return msgspec.structs.replace(violation, message=message, evidence=evidence)
