@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +47,8 @@ RECIPES = (
 
 CHAT_TEMPLATE = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}assistant:"
 _CONTEXT = 128
+_MODEL = "tiny-llama-chat-1"
+"""Name of the model's folder; its number grows with every change of the model or of the template."""
 
 
 def transformers_serve() -> Target:
@@ -64,15 +67,18 @@ def transformers_serve() -> Target:
 
 
 def _model_folder() -> Path:
+    # Every worker asks for it, so transformers is imported only to write it: that takes seconds.
     from targets.hugging_face.model_folder import cache_root, ensure_folder
+
+    return ensure_folder(cache_root(), f"{_MODEL}-transformers-{version('transformers')}", _write_model)
+
+
+def _write_model(folder: Path) -> None:
     from targets.hugging_face.tiny_llama import Recipe as Model
-    from targets.hugging_face.tiny_llama import folder_name, save
+    from targets.hugging_face.tiny_llama import save
     from targets.hugging_face.tokenizer import build_tokenizer
 
-    def write(draft: Path) -> None:
-        save(Model(), draft)
-        tokenizer = build_tokenizer()
-        tokenizer.chat_template = CHAT_TEMPLATE
-        tokenizer.save_pretrained(draft)
-
-    return ensure_folder(cache_root(), f"{folder_name(Model())}-chat", write)
+    save(Model(), folder)
+    tokenizer = build_tokenizer()
+    tokenizer.chat_template = CHAT_TEMPLATE
+    tokenizer.save_pretrained(folder)
