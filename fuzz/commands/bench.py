@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from fuzz.cli import EXIT_CLEAN, EXIT_INTERRUPTED
+
 
 @click.group("bench")
 def command() -> None:
@@ -47,27 +49,34 @@ def engines(duration: str, seeds: int, style: str) -> None:
 @click.option("--linger", default="3s", metavar="3s", help="Processor time after a find, in which others may show.")
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "guided", "atheris", "hypothesis", "plain-hypothesis"]),
-    default="auto",
-    help="How cases are chosen; plain-hypothesis is a rival: plain random requests, drawn by Hypothesis.",
+    "engines",
+    type=click.Choice(
+        ["guided", "atheris", "hypothesis", "plain-hypothesis", "fuzz-one-input", "schemathesis"], case_sensitive=True
+    ),
+    multiple=True,
+    default=["guided"],
+    help="How cases are chosen; repeatable, for a comparison. The last three are rivals: plain requests drawn by"
+    " Hypothesis, the same from bytes that Atheris chooses, and Schemathesis on servers.",
 )
 @click.option("--corpus/--no-corpus", default=True, help="Start from the shipped seeds, as campaigns do.")
 @click.option("--seeds", type=click.IntRange(min=1), default=3, help="Seeds to repeat with.")
 @click.option("--replays", type=click.IntRange(min=0), default=10, help="Replays of each finding in fresh processes.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Hunts at a time. Default: one a core.")
+@click.option("--results", metavar="FILE", help="Append each hunt as a line of JSON; those in it are not held again.")
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="Form of the result.")
 def bugs(
     files: tuple[str, ...],
     ids: tuple[str, ...],
     duration: str,
     linger: str,
-    engine: str,
+    engines: tuple[str, ...],
     corpus: bool,
     seeds: int,
     replays: int,
     jobs: int | None,
+    results: str | None,
     style: str,
-) -> None:
+) -> int:
     """Which planted bugs a campaign finds, by which property and how soon.
 
     A bug is an edit of one line or a few of a target's source, rebuilt from a real bug. It is planted when the
@@ -79,28 +88,30 @@ def bugs(
     import msgspec
     from rich.console import Console
 
-    from fuzz.bench.planted.measure import measure
+    from fuzz.bench.planted.journal import Journal
+    from fuzz.bench.planted.measure import Sweep, measure
     from fuzz.bench.planted.report import show
     from fuzz.campaign.plan import seconds_of
     from fuzz.planted.load import load_bugs, select, shipped_files
 
-    result = measure(
-        select(load_bugs([Path(file) for file in files] or shipped_files()), ids),
-        engine=engine,
+    sweep = Sweep(
+        bugs=select(load_bugs([Path(file) for file in files] or shipped_files()), ids),
+        engines=tuple(dict.fromkeys(engines)),
         seconds=seconds_of(duration),
         seeds=seeds,
         jobs=jobs or os.cpu_count() or 1,
         linger=seconds_of(linger),
         corpus=corpus,
         replays=replays,
-        progress=_say,
     )
+    result = measure(sweep, Journal(Path(results) if results else None), _say)
     if style == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(result), indent=1))
     else:
         console = Console()
         # Rows are lines; what is no terminal has no width to keep to.
         show(result, console if console.is_terminal else Console(width=200))
+    return EXIT_INTERRUPTED if result.interrupted else EXIT_CLEAN
 
 
 def _say(line: str) -> None:

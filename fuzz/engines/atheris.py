@@ -35,11 +35,12 @@ def atheris(harness: Harness, space: CaseSpace, plan: Plan) -> Iterator[Event]:
 
 
 class AtherisChooser:
-    """Gets cases from the child and tells it what they reached."""
+    """Gets cases from the child and tells it what they reached. `child` is the module that the child process runs."""
 
-    def __init__(self, space: CaseSpace, plan: Plan) -> None:
+    def __init__(self, space: CaseSpace, plan: Plan, child: str = "fuzz.engines.atheris_process") -> None:
         self._space = space
         self._plan = plan
+        self._module = child
         self._child: _LibFuzzer | None = None
         self.outbox = Outbox()
         self.corpus = 0
@@ -47,7 +48,7 @@ class AtherisChooser:
     def choose(self) -> Case | None:
         """The next case of libFuzzer's; None if the child is gone or stuck, which a note explains."""
         if self._child is None:
-            self._child = _LibFuzzer(self._space, self._plan)
+            self._child = _LibFuzzer(self._space, self._plan, self._module)
         try:
             return self._next_case(self._child)
         except PipeClosedError:
@@ -85,14 +86,14 @@ class AtherisChooser:
 class _LibFuzzer:
     """The child process, its pipes and its folder."""
 
-    def __init__(self, space: CaseSpace, plan: Plan) -> None:
+    def __init__(self, space: CaseSpace, plan: Plan, module: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="inferfuzz-atheris-")
         for number, case in enumerate(plan.seeds):
             (Path(self._folder.name) / f"seed-{number}").write_bytes(encode(case))
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         # A session of its own, so that Ctrl-C on the terminal does not reach it: the parent decides.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "fuzz.engines.atheris_process"],
+            [sys.executable, "-m", module],
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -15,7 +15,8 @@ from typing import cast
 import msgspec
 
 from fuzz.bench.planted.model import Hunt, HuntPlan, Reach
-from fuzz.bench.planted.rivals import engine_of
+from fuzz.bench.planted.rivals import SCHEMATHESIS, engine_of
+from fuzz.bench.planted.spent import processor_seconds
 from fuzz.bench.planted.watch import WatchedHarness
 from fuzz.campaign.harness import ContainedHarness
 from fuzz.campaign.spaces import CampaignSpace, space_for
@@ -47,7 +48,8 @@ def main() -> None:
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=HuntPlan)
     try:
         for hunt in hold(plan):
-            results.write(msgspec.json.encode(hunt) + b"\n")
+            whole = msgspec.structs.replace(hunt, whole_cpu=processor_seconds())
+            results.write(msgspec.json.encode(whole) + b"\n")
     except (UsageError, ContainmentError) as error:
         hunt = Hunt(bug=plan.bug.id, seed=plan.seed, problem=str(error))
         results.write(msgspec.json.encode(hunt) + b"\n")
@@ -55,6 +57,11 @@ def main() -> None:
 
 def hold(plan: HuntPlan) -> Iterator[Hunt]:
     """What the hunt came to, and again with how far the bug got if it was not found. Plants into this process."""
+    if plan.engine == SCHEMATHESIS:
+        from fuzz.bench.planted.schema_testing import hunt_by_schema
+
+        yield hunt_by_schema(plan)
+        return
     bug = plan.bug
     edit = edit_of(bug)
     plain = _source_of(edit.module)

@@ -26,6 +26,10 @@ class HuntPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Start from the shipped seeds, as campaigns do."""
     replays: int = 10
     """How often the shrunk case of each finding is run again, each time in a fresh process."""
+    plain: bool = False
+    """Leave the bug out, to learn what a rival reports anyway."""
+    excused: tuple[str, ...] = ()
+    """What it reports anyway."""
 
 
 class Reach(enum.StrEnum):
@@ -46,6 +50,11 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     bug: str
     seed: int
+    engine: str = ""
+    budget: float = 0.0
+    """Processor seconds that it was given."""
+    corpus: bool = False
+    """Whether it began with the shipped seeds."""
     found: bool = False
     signature: str = ""
     """Of the first finding, such as `P13/tokens-differ`."""
@@ -71,8 +80,17 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Cases that ran the edited code; None where that is not known."""
     reach: Reach | None = None
     """How far it got, if it was not found."""
+    reported: tuple[str, ...] = ()
+    """Everything that a rival with reports of its own said."""
+    whole_cpu: float = 0.0
+    """Processor seconds of the whole hunt: start, search, confirmation, shrinking, lingering, replays, a last look."""
     problem: str = ""
     """Why the hunt could not be held."""
+
+    @property
+    def key(self) -> tuple[str, str, int, float, bool]:
+        """What was hunted how; a hunt of the same key need not be held again."""
+        return self.engine, self.bug, self.seed, self.budget, self.corpus
 
     @property
     def by(self) -> str:
@@ -89,7 +107,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BugResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One bug over all seeds."""
+    """One bug over all seeds for which there is a hunt."""
 
     bug: str
     group: str
@@ -101,9 +119,14 @@ class BugResult(msgspec.Struct, frozen=True, kw_only=True):
         """The hunts that found it."""
         return tuple(hunt for hunt in self.hunts if hunt.found)
 
+    @property
+    def is_reliable(self) -> bool:
+        """Found with at least nine of ten seeds."""
+        return bool(self.hunts) and len(self.found) >= 0.9 * len(self.hunts)
+
 
 class PlantedBenchmark(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of the benchmark."""
+    """What one engine made of the bugs."""
 
     engine: str
     seconds: float
@@ -111,6 +134,7 @@ class PlantedBenchmark(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int
     corpus: bool
     results: tuple[BugResult, ...]
+    """Bugs that the engine has cases for."""
 
     @property
     def score(self) -> Score:
@@ -118,17 +142,27 @@ class PlantedBenchmark(msgspec.Struct, frozen=True, kw_only=True):
         hunts = [hunt for result in self.results for hunt in result.hunts]
         found = [hunt for hunt in hunts if hunt.found]
         return Score(
-            bugs=len(self.results),
+            bugs=sum(bool(result.hunts) for result in self.results),
             found=sum(bool(result.found) for result in self.results),
-            found_reliably=sum(len(result.found) >= 0.9 * len(result.hunts) for result in self.results),
+            found_reliably=sum(result.is_reliable for result in self.results),
             cpu_seconds=spread([hunt.cpu_seconds for hunt in found]),
+            slowest=max((hunt.cpu_seconds for hunt in found), default=0.0),
             executions=spread([hunt.executions for hunt in found]),
             requests=spread([hunt.requests for hunt in found]),
             one_finding=sum(hunt.findings == 1 for hunt in found),
             repeated=sum(hunt.repeated == hunt.replays for hunt in found),
             hunts_found=len(found),
             hunts=len(hunts),
+            whole_cpu=sum(hunt.whole_cpu for hunt in hunts),
         )
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of the benchmark: the same bugs by each engine."""
+
+    benchmarks: tuple[PlantedBenchmark, ...]
+    interrupted: bool = False
+    """Hunts are missing, since somebody pressed Ctrl-C."""
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +175,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     """Bugs found with at least nine of ten seeds."""
     cpu_seconds: Spread | None
     """Over the hunts that found something; None if none did. So are those below."""
+    slowest: float
     executions: Spread | None
     requests: Spread | None
     one_finding: int
@@ -149,6 +184,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     """Hunts of which every finding repeated in all of its replays."""
     hunts_found: int
     hunts: int
+    whole_cpu: float
+    """Processor seconds of all hunts, with everything."""
 
 
 def spread(values: Sequence[float]) -> Spread | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -9,24 +10,62 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fuzz.bench.planted.model import BugResult, Hunt, PlantedBenchmark, Spread, spread
+from fuzz.bench.planted.model import BugResult, Comparison, Hunt, PlantedBenchmark, Spread, spread
 
 
-def show(benchmark: PlantedBenchmark, console: Console) -> None:
-    """A row for each bug, then the figures over all of them."""
+def show(comparison: Comparison, console: Console) -> None:
+    """A row for each bug, then the figures over all of them; several engines stand side by side."""
+    if len(comparison.benchmarks) == 1:
+        console.print(_details(comparison.benchmarks[0]))
+    else:
+        console.print(_side_by_side(comparison.benchmarks))
+        console.print(Text("seeds that found it, processor seconds, cases, requests in the smallest case", style="dim"))
+    for benchmark in comparison.benchmarks:
+        for line in _score_lines(benchmark):
+            console.print(Text(line))
+        for hunt in (hunt for result in benchmark.results for hunt in result.hunts if hunt.problem):
+            console.print(Text(f"{hunt.engine}: {hunt.bug}, seed {hunt.seed}: {hunt.problem}", style="red"))
+    if comparison.interrupted:
+        console.print(Text("interrupted: hunts are missing", style="yellow"))
+
+
+def _details(benchmark: PlantedBenchmark) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("bug", "found", "by"):
         table.add_column(title, no_wrap=True)
-    for title in ("cases", "cpu s", "requests", "findings", "replays"):
+    for title in ("cases", "cpu s", "requests", "findings", "replays", "all cpu s"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("otherwise", no_wrap=True)
     for result in benchmark.results:
         table.add_row(*_cells(result))
-    console.print(table)
-    for line in _score_lines(benchmark):
-        console.print(Text(line))
-    for hunt in (hunt for result in benchmark.results for hunt in result.hunts if hunt.problem):
-        console.print(Text(f"{hunt.bug}, seed {hunt.seed}: {hunt.problem}", style="red"))
+    return table
+
+
+def _side_by_side(benchmarks: Sequence[PlantedBenchmark]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("bug", no_wrap=True)
+    by_engine = [{result.bug: result for result in benchmark.results} for benchmark in benchmarks]
+    for benchmark in benchmarks:
+        table.add_column(benchmark.engine, no_wrap=True)
+    for bug in dict.fromkeys(bug for results in by_engine for bug in results):
+        table.add_row(bug, *(_cell(results.get(bug)) for results in by_engine))
+    return table
+
+
+def _cell(result: BugResult | None) -> Text:
+    """Empty for an engine that has no cases for the bug's target."""
+    if result is None:
+        return Text("")
+    found = result.found
+    if not found:
+        return Text(f"{len(found)}/{len(result.hunts)}", style="red")
+    figures = [f"{len(found)}/{len(result.hunts)}", f"{_median(hunt.cpu_seconds for hunt in found):.1f} s"]
+    figures += [f"{_median(hunt.executions for hunt in found):,.0f}", f"{_median(hunt.requests for hunt in found):.0f}"]
+    return Text("  ".join(figures), style="green" if result.is_reliable else "yellow")
+
+
+def _median(values: Iterable[float]) -> float:
+    return statistics.median(values)
 
 
 def _cells(result: BugResult) -> tuple[Text | str, ...]:
@@ -41,6 +80,7 @@ def _cells(result: BugResult) -> tuple[Text | str, ...]:
         _shown(spread([hunt.requests for hunt in found]), 0),
         _shown(spread([hunt.findings for hunt in found]), 0),
         _replays(found),
+        _shown(spread([hunt.whole_cpu for hunt in result.hunts]), 1),
         _counted(_reach(hunt) for hunt in result.hunts if not hunt.found),
     )
 
@@ -74,12 +114,14 @@ def _score_lines(benchmark: PlantedBenchmark) -> Sequence[str]:
     score = benchmark.score
     start = "the shipped seeds" if benchmark.corpus else "nothing"
     lines = [
-        f"{benchmark.engine}, {benchmark.seconds:g} s of processor time a bug, {benchmark.seeds} seeds, from {start}",
+        f"{benchmark.engine}, {benchmark.seconds:g} s of processor time a bug, {benchmark.seeds} seeds, from {start};"
+        f" {score.whole_cpu / max(1, score.hunts):.1f} s a hunt with everything",
         f"found {score.found} of {score.bugs} bugs, {score.found_reliably} with at least nine of ten seeds",
     ]
     if score.cpu_seconds is not None:
         lines += [
-            f"until found, median and quartiles: {_shown(score.cpu_seconds, 1)} s, {_shown(score.executions, 0)} cases",
+            f"until found, median and quartiles: {_shown(score.cpu_seconds, 1)} s, {_shown(score.executions, 0)} cases;"
+            f" slowest {score.slowest:.1f} s",
             f"requests in the shrunk case: {_shown(score.requests, 0)};"
             f" exactly one finding in {score.one_finding} of {score.hunts_found} hunts",
             f"every finding repeated in all of its replays in {score.repeated} of {score.hunts_found} hunts",

@@ -11,9 +11,12 @@ import msgspec
 
 from fuzz.campaign.spaces import CampaignSpace
 from fuzz.engines.choice import choose
+from fuzz.engines.loop import drive
 from fuzz.engines.model import Case, CaseSpace, Engine, Event, Harness, Plan
+from fuzz.engines.novelty import Novelty
 from targets.contract import Limits, Request, SamplingParams, Target, TargetKind
 from targets.errors import UsageError
+from targets.http.api import HttpApi
 from targets.trace import Arrival, Trace
 
 if TYPE_CHECKING:
@@ -21,17 +24,39 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 PLAIN_HYPOTHESIS = "plain-hypothesis"
-RIVALS = (PLAIN_HYPOTHESIS,)
+"""Hypothesis draws plain cases."""
+FUZZ_ONE_INPUT = "fuzz-one-input"
+"""Atheris feeds bytes to Hypothesis, which reads plain cases from them."""
+SCHEMATHESIS = "schemathesis"
+"""Tests a server against its OpenAPI document, by checks of its own."""
+RIVALS = (PLAIN_HYPOTHESIS, FUZZ_ONE_INPUT, SCHEMATHESIS)
+
+
+def fits(name: str, kind: TargetKind) -> bool:
+    """Whether an engine or a rival has cases for targets of a kind."""
+    if name == SCHEMATHESIS:
+        return kind is TargetKind.HTTP
+    return name not in RIVALS or kind is not TargetKind.GRAPH
 
 
 def engine_of(name: str, space: CampaignSpace, target: Target) -> tuple[Engine, CaseSpace]:
     """An engine or a rival by name, and the cases it searches. Raises `UsageError`."""
+    if not fits(name, target.kind):
+        raise UsageError(f"{name} has no cases for target {target.name!r}, which is a {target.kind.value}.")
     if name == PLAIN_HYPOTHESIS:
-        if target.kind is not TargetKind.EXECUTOR:
-            raise UsageError(f"{name} writes traces for executors, and target {target.name!r} is none.")
-        return _without_corpus, PlainSpace(space, target.limits)
+        return _without_corpus, PlainSpace(space, target.limits, target.api)
+    if name == FUZZ_ONE_INPUT:
+        return fuzz_one_input, PlainSpace(space, target.limits, target.api)
     engine, _ = choose(name)
     return engine, space
+
+
+def fuzz_one_input(harness: Harness, space: CaseSpace, plan: Plan) -> Iterator[Event]:
+    """libFuzzer in a child process, as in the engine atheris, but with its own mutations of bytes."""
+    from fuzz.engines.atheris import AtherisChooser
+
+    chooser = AtherisChooser(space, plan, "fuzz.bench.planted.byte_process")
+    return drive(FUZZ_ONE_INPUT, chooser, harness, plan, Novelty(len(harness.probes)))
 
 
 def _without_corpus(harness: Harness, space: CaseSpace, plan: Plan) -> Iterator[Event]:
@@ -41,14 +66,20 @@ def _without_corpus(harness: Harness, space: CaseSpace, plan: Plan) -> Iterator[
 
 @dataclass(frozen=True)
 class PlainSpace:
-    """The traces that one writes down at once: independent requests, no boundary lengths, no derived prompts."""
+    """The cases that one writes down at once: independent requests, no boundary lengths, no derived prompts."""
 
     full: CampaignSpace
     limits: Limits
+    api: HttpApi | None = None
+    """Of a server."""
 
     def strategy(self) -> SearchStrategy[Case]:
-        """Plain traces."""
-        return plain_traces(self.limits)
+        """Plain traces, or plain exchanges with a server."""
+        if self.api is None:
+            return plain_traces(self.limits)
+        from fuzz.bench.planted.plain_exchanges import plain_exchanges
+
+        return plain_exchanges(self.api)
 
     def generate(self, generator: Random) -> Case:
         """Not what this rival uses; as a campaign does it."""
@@ -63,7 +94,7 @@ class PlainSpace:
         return self.full.crossover(first, second, generator)
 
     def decode(self, data: bytes) -> Case:
-        """A trace from its JSON."""
+        """A case from its JSON."""
         return self.full.decode(data)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-import psutil
-
+from fuzz.bench.planted.spent import processor_seconds
 from fuzz.campaign.harness import ContainedHarness
 from fuzz.engines.model import Case, Trial
 
@@ -20,9 +19,8 @@ class WatchedHarness:
     def __init__(self, inner: ContainedHarness, arms: tuple[int, ...]) -> None:
         self._inner = inner
         self._arms = arms
-        self._process = psutil.Process()
         self._began = time.monotonic()
-        self._cpu = self._spent()
+        self._cpu = processor_seconds()
         self.executions = 0
         self.reached = 0
         self.reaching: deque[Case] = deque(maxlen=KEPT)
@@ -57,14 +55,4 @@ class WatchedHarness:
 
     def cpu_seconds(self) -> float:
         """Processor seconds since the harness was made, of this process and everything it started."""
-        return self._spent() - self._cpu
-
-    def _spent(self) -> float:
-        total = 0.0
-        for process in (self._process, *self._process.children(recursive=True)):
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue  # it has ended; its parent has its time
-            total += times.user + times.system + times.children_user + times.children_system
-        return total
+        return processor_seconds() - self._cpu

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
-from fuzz.bench.planted.measure import hunt_apart, measure
-from fuzz.bench.planted.model import BugResult, Hunt, HuntPlan, PlantedBenchmark, Reach, Spread, spread
+from fuzz.bench.planted.journal import Journal
+from fuzz.bench.planted.measure import Sweep, hunt_apart, measure
+from fuzz.bench.planted.model import BugResult, Comparison, Hunt, HuntPlan, PlantedBenchmark, Reach, Spread, spread
 from fuzz.bench.planted.report import show
 from fuzz.planted.load import load_bugs, select, shipped_files
 from fuzz.planted.model import Bug
+from targets.errors import UsageError
 
 
 def bug_named(name: str) -> Bug:
@@ -30,12 +34,23 @@ def found(seed: int, cpu_seconds: float = 1.0, findings: int = 1, repeated: int 
         findings=findings,
         replays=10,
         repeated=repeated,
+        whole_cpu=9.0,
     )
 
 
-def benchmark(*hunts: Hunt) -> PlantedBenchmark:
+def benchmark(*hunts: Hunt, engine: str = "guided") -> PlantedBenchmark:
     result = BugResult(bug="b", group="CACHE", target="reference-hash", hunts=hunts)
-    return PlantedBenchmark(engine="guided", seconds=60, seeds=len(hunts), jobs=1, corpus=True, results=(result,))
+    return PlantedBenchmark(engine=engine, seconds=60, seeds=len(hunts), jobs=1, corpus=True, results=(result,))
+
+
+def row_of(*benchmarks: PlantedBenchmark) -> str:
+    out = io.StringIO()
+    show(Comparison(benchmarks=benchmarks), Console(file=out, width=160))
+    return next(line for line in out.getvalue().splitlines() if line.startswith("b "))
+
+
+def sweep(*bugs: Bug, engines: tuple[str, ...] = ("guided",), seeds: int = 1) -> Sweep:
+    return Sweep(bugs=bugs, engines=engines, seconds=30.0, seeds=seeds, jobs=1, linger=0.1, corpus=True)
 
 
 def test_a_spread_holds_median_and_quartiles() -> None:
@@ -56,11 +71,9 @@ def test_a_finding_that_repeats_nine_times_of_ten_does_not_count_as_repeated() -
 
 
 def test_the_table_tells_how_often_by_what_and_how_far_otherwise() -> None:
-    out = io.StringIO()
-    missed = Hunt(bug="b", seed=2, reach=Reach.NOT_NOTICED)
-    show(benchmark(found(0, 1.0), found(1, 3.0, repeated=9), missed), Console(file=out, width=160))
+    missed = Hunt(bug="b", seed=2, whole_cpu=60.0, reach=Reach.NOT_NOTICED)
+    row = row_of(benchmark(found(0, 1.0), found(1, 3.0, repeated=9), missed))
 
-    row = next(line for line in out.getvalue().splitlines() if line.startswith("b "))
     assert row.split() == [
         "b",
         "2",
@@ -75,9 +88,62 @@ def test_the_table_tells_how_often_by_what_and_how_far_otherwise() -> None:
         "2",
         "1",
         "9/10",
+        "9.0",
+        "(9.0",
+        "to",
+        "34.5)",
         "not",
         "noticed",
     ]
+
+
+def test_engines_stand_side_by_side_with_the_median_over_the_seeds_that_found_it() -> None:
+    missed = Hunt(bug="b", seed=1)
+    row = row_of(benchmark(found(0, 1.0), found(1, 3.0)), benchmark(found(0), missed, engine="atheris"))
+
+    assert row.split() == ["b", "2/2", "2.0", "s", "10", "2", "1/2", "1.0", "s", "10", "2"]
+
+
+def test_a_sweep_gives_each_engine_the_bugs_that_it_has_cases_for_and_rivals_no_corpus() -> None:
+    bugs = [bug_named(name) for name in ("cache-full-hit-leaves-nothing", "graph-limit-off-by-one", "http-no-done")]
+    engines = ("guided", "plain-hypothesis", "schemathesis")
+    plans = [(plan.engine, plan.bug.id, plan.corpus) for plan in sweep(*bugs, engines=engines).plans()]
+
+    assert plans == [
+        ("guided", "cache-full-hit-leaves-nothing", True),
+        ("plain-hypothesis", "cache-full-hit-leaves-nothing", False),
+        ("guided", "graph-limit-off-by-one", True),
+        ("guided", "http-no-done", True),
+        ("plain-hypothesis", "http-no-done", False),
+        ("schemathesis", "http-no-done", False),
+    ]
+
+
+def test_hunts_of_a_journal_are_not_held_again(tmp_path: Path) -> None:
+    bug = bug_named("http-no-done")
+    held = msgspec.structs.replace(found(0), bug=bug.id, engine="guided", budget=30.0, corpus=True)
+    path = tmp_path / "results.jsonl"
+    Journal(path).add(held)
+    said: list[str] = []
+    comparison = measure(sweep(bug), Journal(path), said.append)
+
+    assert comparison.benchmarks[0].results[0].hunts == (held,)
+    assert said == [f"1 of 1 hunts are in {path}"]
+
+
+def test_a_hunt_that_could_not_be_held_is_held_again_the_next_time(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    Journal(path).add(Hunt(bug="b", seed=0, problem="no memory"))
+
+    assert Journal(path).hunts == {}
+
+
+def test_a_line_that_is_no_hunt_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text('{"bug": "b"}\n')
+
+    with pytest.raises(UsageError, match=r"results\.jsonl, line 1, is no hunt"):
+        Journal(path)
 
 
 def test_a_hunt_of_a_target_that_does_not_open_says_why() -> None:
@@ -94,14 +160,32 @@ def test_a_hunt_of_a_target_that_does_not_open_says_why() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "code"), [("cache-full-hit-leaves-nothing", "P2"), ("graph-limit-off-by-one", "G5")])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("cache-full-hit-leaves-nothing", "P2"), ("graph-limit-off-by-one", "G5"), ("http-no-done", "H41")],
+)
 def test_a_bug_is_hunted_found_and_shrunk(name: str, code: str) -> None:
-    result = measure(
-        [bug_named(name)], engine="guided", seconds=30.0, seeds=1, jobs=1, linger=0.1, corpus=True
-    ).results[0]
+    result = measure(sweep(bug_named(name)), Journal()).benchmarks[0].results[0]
 
     (hunt,) = result.hunts
     assert (hunt.found, hunt.by, hunt.findings, hunt.problem) == (True, code, 1, "")
     assert (hunt.repeated, hunt.replays) == (10, 10)
     assert 1 <= hunt.requests <= 3
     assert hunt.reached
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [
+        ("plain-hypothesis", "cache-full-hit-leaves-nothing"),
+        ("fuzz-one-input", "cache-full-hit-leaves-nothing"),
+        ("plain-hypothesis", "http-no-done"),
+        ("schemathesis", "http-bias-key-with-a-tail"),
+    ],
+)
+def test_a_rival_finds_a_bug_that_needs_no_cunning(engine: str, name: str) -> None:
+    result = measure(sweep(bug_named(name), engines=(engine,)), Journal()).benchmarks[0].results[0]
+
+    (hunt,) = result.hunts
+    assert (hunt.found, hunt.problem) == (True, "")

@@ -6,11 +6,17 @@ from typing import cast
 import pytest
 from hypothesis.errors import NonInteractiveExampleWarning
 
-from fuzz.bench.planted.rivals import PLAIN_HYPOTHESIS, engine_of, plain_traces
+from fuzz.bench.planted.plain_exchanges import plain_exchanges
+from fuzz.bench.planted.reader import reader
+from fuzz.bench.planted.rivals import FUZZ_ONE_INPUT, PLAIN_HYPOTHESIS, engine_of, plain_traces
+from fuzz.bench.planted.schema_testing import published
 from fuzz.campaign.spaces import space_for
 from targets import registry
 from targets.domain import breaches
 from targets.errors import UsageError
+from targets.http.case import HttpCase
+from targets.http.dialects import dialect_named
+from targets.http.proof import prove
 from targets.reference import HASH
 from targets.trace import Trace
 
@@ -34,8 +40,42 @@ def test_an_engine_searches_the_whole_space_and_the_rival_its_own() -> None:
     assert engine_of(PLAIN_HYPOTHESIS, space, HASH)[1] is not space
 
 
-def test_the_rival_is_for_executors_only() -> None:
+def test_no_rival_has_cases_for_graphs() -> None:
     graph = registry.find("graph")
 
-    with pytest.raises(UsageError, match="plain-hypothesis writes traces"):
+    with pytest.raises(UsageError, match="plain-hypothesis has no cases for target 'graph'"):
         engine_of(PLAIN_HYPOTHESIS, space_for(graph), graph)
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic", "ollama"])
+def test_plain_exchanges_prove_no_defect(dialect: str) -> None:
+    api = registry.find(f"reference-{dialect}").api
+    assert api is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonInteractiveExampleWarning)
+        cases = [cast("HttpCase", plain_exchanges(api).example()) for _ in range(10)]
+
+    exchanges = [exchange for case in cases for exchange in case.exchanges]
+    assert not [found for one in exchanges if (found := prove(one, dialect_named(dialect), api.limits))]
+
+
+def test_bytes_are_read_as_a_case_and_too_few_as_none() -> None:
+    space = space_for(HASH)
+    _, plain = engine_of(FUZZ_ONE_INPUT, space, HASH)
+    seen: list[bytes] = []
+    read = reader(plain, seen.append)
+    read(b"")
+    assert not seen
+    read(bytes(4096))
+
+    (case,) = seen
+    assert cast("Trace", plain.decode(case)).arrivals
+
+
+def test_a_published_document_names_the_model_and_allows_no_other_fields() -> None:
+    api = registry.find("reference-openai").api
+    assert api is not None
+    body = published(api)["paths"]["/v1/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+
+    assert body["properties"]["model"] == {"enum": ["reference-hash"]}
+    assert body["additionalProperties"] is False
