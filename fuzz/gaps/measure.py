@@ -35,7 +35,10 @@ def combined(data: Iterable[Path], files: Iterable[str], into: Path) -> coverage
     parts = [str(path) for path in data]
     if parts:
         measured.combine(parts, keep=True, strict=False)
-    measured.get_data().touch_files(list(files))
+    found = measured.get_data()
+    # Files can be added only to data that knows its kind, which it learns from the first arcs.
+    found.add_arcs(dict.fromkeys(files, ()))
+    found.touch_files(list(files))
     return measured
 
 

@@ -19,7 +19,7 @@ from fuzz.gaps.nearest import nearest
 from fuzz.gaps.regions import regions
 from fuzz.gaps.tiers import judge_tiers, tier_of, unmatched
 from fuzz.probes.sources import find_sources
-from targets.contract import Target
+from targets.contract import Target, TargetKind
 from targets.errors import UsageError
 
 
@@ -54,6 +54,12 @@ def modules_of(
 
     Raises `UsageError` when nothing is left to be measured.
     """
+    if target.kind is TargetKind.HTTP and not target.modules:
+        raise UsageError(
+            f"Target {target.name!r} is a server in a process of its own, of which nothing can be measured from here. "
+            "Measure a target that serves in the worker's process and names its packages in Target(modules=...), as "
+            "reference-openai does; or run the server itself under coverage.py."
+        )
     found: list[Module] = []
     notes: list[str] = []
     names: list[tuple[str, str]] = []
@@ -76,7 +82,8 @@ def modules_of(
             f"Target {target.name!r} names no module{of_tier} that can be "
             f"measured. Name the packages of your engine in Target(modules=...). {' '.join(notes)}".rstrip()
         )
-    return tuple(found), (*notes, *unmatched(names, configuration.tiers))
+    misspelt = unmatched(names, configuration.tiers, root)
+    return tuple(found), (*notes, *misspelt)
 
 
 def build_report(
@@ -113,7 +120,14 @@ def build_report(
         files=files,
         gaps=gaps,
         changes=compare(_of(once.gaps, only_tiers), _of(gaps, once.only_tiers)) if once else None,
-        notes=(*notes, *lost, *told, *_stale(before, versions), *_gone(before, journal.codes, strategies)),
+        notes=(
+            *notes,
+            *_elsewhere(measured),
+            *lost,
+            *told,
+            *_stale(before, versions),
+            *_gone(before, journal.codes, strategies),
+        ),
         complete=not journal.lost,
     )
 
@@ -153,6 +167,14 @@ def _file(measured: Measured, module: Module) -> FileCoverage:
 
 def _of(gaps: Sequence[Gap], only_tiers: tuple[str, ...]) -> tuple[Gap, ...]:
     return tuple(gap for gap in gaps if not only_tiers or gap.tier in only_tiers)
+
+
+def _elsewhere(measured: Sequence[Measured]) -> Iterator[str]:
+    if not any(one.executed for one in measured):
+        yield (
+            "no line of the measured modules was executed: the target runs them in a process of its own, which is not "
+            "measured, or Target(modules=...) names others than it uses"
+        )
 
 
 def _told(word: str, cases: Mapping[str, str | tuple[str, ...]]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from fuzz.configuration import Tier
 from fuzz.gaps.model import FileCoverage, TierResult, percent
@@ -26,14 +27,17 @@ def tier_of(paths: Sequence[str], tiers: Mapping[str, Tier]) -> str:
     return OTHERWISE
 
 
-def unmatched(all_paths: Iterable[Sequence[str]], tiers: Mapping[str, Tier]) -> tuple[str, ...]:
-    """Patterns that match no file: most likely misspelt."""
+def unmatched(all_paths: Iterable[Sequence[str]], tiers: Mapping[str, Tier], root: Path) -> tuple[str, ...]:
+    """Patterns that match no measured file and name nothing else in the project: most likely misspelt.
+
+    Tiers are for all targets of a project, of which each uses some files only.
+    """
     known = [path for paths in all_paths for path in paths]
     return tuple(
         f"[tool.inferfuzz.tiers.{name}] pattern {pattern!r} matches no measured file"
         for name, tier in tiers.items()
         for pattern in tier.paths
-        if not any(_matches(path, pattern) for path in known)
+        if not any(_matches(path, pattern) for path in known) and not (root / pattern).exists()
     )
 
 

@@ -173,6 +173,20 @@ def test_a_package_that_fails_to_import_is_the_users_mistake(project: Path) -> N
         invoke()
 
 
+def test_modules_that_run_in_another_process_are_no_silent_gap(project: Path) -> None:
+    (project / "src" / "elsewhere.py").write_text("x = 1\n")
+    edit(project / "src/tinyengine/target.py", 'modules=("tinyengine",)', 'modules=("elsewhere",)')
+    report = find_gaps(
+        GapsPlan("tinyengine.target:TARGET", project, load(project), cases=("seed long-*",)), quiet
+    ).report
+    assert any("in a process of its own, which is not measured" in note for note in report.notes)
+
+
+def test_a_server_by_its_command_says_that_it_cannot_be_measured(project: Path) -> None:
+    with pytest.raises(UsageError, match="is a server in a process of its own"):
+        invoke("openai+cmd:true {port}")
+
+
 def test_a_target_without_modules_is_told_to_name_them(project: Path) -> None:
     edit(project / "src/tinyengine/target.py", 'modules=("tinyengine",)', "modules=()")
     with pytest.raises(UsageError, match=r"Target\(modules="):

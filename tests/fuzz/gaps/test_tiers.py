@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fuzz.configuration import Tier
@@ -59,6 +61,11 @@ def test_a_tier_of_ones_own_needs_a_minimum() -> None:
         judge_tiers([covered("mine", 1)], {"mine": Tier(paths=("x.py",))}, {})
 
 
-def test_a_pattern_that_matches_nothing_is_reported() -> None:
-    (note,) = unmatched([("engine/cache.py",)], TIERS)
+def test_a_pattern_that_matches_nothing_is_reported(tmp_path: Path) -> None:
+    (note,) = unmatched([("engine/cache.py",)], TIERS, tmp_path)
     assert "src/engine/tools" in note
+
+
+def test_a_pattern_for_files_of_another_target_is_not_taken_for_misspelt(tmp_path: Path) -> None:
+    (tmp_path / "src" / "engine" / "tools").mkdir(parents=True)
+    assert not unmatched([("engine/cache.py",)], TIERS, tmp_path)
