@@ -69,13 +69,15 @@ def leaving_isolation(lab: Lab, case: Trace) -> Iterator[Violation]:
 
 
 def _judge(lab: Lab, clean: Recording, faulty: Recording) -> Iterator[Violation]:
+    if faulty.stuck or faulty.exhausted:
+        yield from unended(faulty)
+        return
     if faulty.failure is not None:
         failure = faulty.failure
         message = f"{failure.call} raised {failure.error_type}: {failure.message}"
         stack: list[str | int | float | bool | None] = [*failure.stack.splitlines()[-12:]]
         yield Violation(code="P35", slug=failure.slug, message=message, evidence={"stack": stack})
         return
-    yield from unended(faulty)
     yield from wrong_endings(faulty)
     if faulty.opened is not None and faulty.closed is not None:
         yield from lost_blocks(faulty)

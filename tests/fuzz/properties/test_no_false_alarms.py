@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,9 @@ from strategies.space import space_of
 from targets.contract import Request, SamplingParams, Target, TargetKind
 from targets.reference import DECODER, HASH
 from targets.trace import Arrival, Trace
+
+PROMPT = tuple(range(40, 54))
+OTHER = tuple(range(90, 103))
 
 
 def eager(target: Target) -> Target:
@@ -76,3 +80,16 @@ def test_an_error_is_right_where_every_token_ends_generation_and_none_may_yet() 
     verdict = judge(lab, trace, applicable(HASH, capability_names(lab.bench, TargetKind.EXECUTOR)).applicable)
 
     assert verdict.violations == ()
+
+
+def test_the_unbroken_executor_passes_where_its_broken_copies_fail(
+    make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    trace = make_trace(
+        make_request("a", temperature=2.0, seed=1, n=2, top_p=0.5, logprobs=3, max_tokens=8),
+        make_request("b", OTHER, presence_penalty=1.0, logit_bias={9: 5.0}, stop=("a",), prompt_logprobs=2),
+        make_request("c", PROMPT, adapter="formal", cache_salt="s", min_tokens=2),
+    )
+    codes = ("P4", "P5", "P6", "P9", "P10", "P14", "P18", "P21", "P24", "P25", "P27", "P28", "P29", "P30", "P31", "P33")
+
+    assert signatures(trace, *codes, target=HASH) == set()
