@@ -21,6 +21,7 @@ from strategies.space import Space, total_ceiling
 from strategies.traces import can_cut, setting_under
 from targets.contract import KnobValue, SamplingParams
 from targets.domain import INTEGER_FIELDS, NEUTRAL, breaches, is_token_id, within
+from targets.json_schema import why_not
 from targets.trace import Arrival, Follow, Trace
 
 replace = msgspec.structs.replace
@@ -208,8 +209,14 @@ def _bias(value: dict[int, float], space: Space) -> dict[int, float]:
     return dict([pair for pair in pairs if within(pair[1], bound, integer=False)][: space.domain.max_logit_bias])
 
 
+def _schema(value: dict[str, Any], space: Space) -> dict[str, Any] | None:
+    del space
+    return None if why_not(value) else value
+
+
 _COLLECTIONS: dict[str, Callable[[Any, Space], Any]] = {
     "stop": _stops,
     "stop_token_ids": _token_ids,
     "logit_bias": _bias,
+    "json_schema": _schema,
 }

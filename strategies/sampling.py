@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from strategies.edge_values import SAMPLING, Combination, evaluate
+from strategies.schemas import draw_schema
 from strategies.source import Source, drawn
 from strategies.space import Space, geometry_of, total_ceiling
 from strategies.tokens import draw_token
@@ -98,6 +99,8 @@ def draw_option(source: Source, space: Space, name: str) -> Any:
         case "stop_token_ids":
             count = min(source.choice((1, 1, 2, 4, 16, 64)), space.limits.vocab_size)
             return tuple(draw_token(source, space) for _ in range(count))
+        case "json_schema":
+            return draw_schema(source)
         case "include_stop" | "ignore_eos":
             return source.boolean()
         case _:

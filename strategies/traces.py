@@ -134,6 +134,9 @@ def longer(source: Source, setting: Setting, request: Request) -> Request:
     prefill = min(-(-total_ceiling(geometry) // (geometry.chunk or geometry.context)), SIMILAR_TOKENS)
     room = max(1, total_ceiling(geometry) - len(request.prompt))
     sampling = msgspec.structs.replace(request.sampling, max_tokens=min(room, prefill + source.integer(2, 10)))
+    if sampling.json_schema is not None and source.boolean(0.7):
+        # Most constrained answers are complete, and end, after a few tokens.
+        sampling = msgspec.structs.replace(sampling, json_schema=None)
     return msgspec.structs.replace(request, sampling=fitted(sampling, setting.space, room))
 
 

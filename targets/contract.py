@@ -35,8 +35,9 @@ class FinishReason(enum.StrEnum):
 class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How the next token is chosen; every default is neutral, so `SamplingParams()` is plain sampling.
 
-    The processing order is: logit bias, repetition penalty, presence and frequency penalties, suppression of
-    end tokens before `min_tokens`, temperature, top-k, top-p, min-p. Ties go to the lowest token id.
+    The processing order is: logit bias, repetition penalty, presence and frequency penalties, tokens that the JSON
+    schema forbids, suppression of end tokens before `min_tokens`, temperature, top-k, top-p, min-p. Ties go to the
+    lowest token id.
     """
 
     temperature: float = 1.0
@@ -75,6 +76,10 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The same for every prompt position but the first, in the request's first event."""
     n: int = 1
     """Independent samples of one prompt; sample `i` draws from a stream that depends on (seed, i)."""
+    json_schema: dict[str, Any] | None = None
+    """Constrained output: each sample is the compact JSON text of a value that fits this schema, or a beginning of one
+    where a limit or a stop cuts it. Which schemas there are is documented in `targets.json_schema`. End of sequence is
+    chosen only behind a complete text; where nothing else may follow it is, whatever `min_tokens` says."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

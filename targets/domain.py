@@ -11,6 +11,7 @@ import msgspec
 
 from targets.contract import Bound, Domain, Limits, Request, RequestRejected, SamplingParams, Target
 from targets.errors import unknown
+from targets.json_schema import why_not
 
 NEUTRAL = SamplingParams()
 
@@ -179,6 +180,9 @@ def _collection_breaches(sampling: SamplingParams, domain: Domain, limits: Limit
         yield Breach("sampling.logit_bias", f"{len(bias)} entries", f"at most {domain.max_logit_bias} entries")
     elif not all(within(value, bound, integer=False) for value in bias.values()):
         yield Breach("sampling.logit_bias", bias, f"{describe(bound, integer=False)} for every token id")
+    schema: Any = sampling.json_schema
+    if schema is not None and (wanted := why_not(schema)):
+        yield Breach("sampling.json_schema", schema, wanted)
 
 
 def _unsupported(sampling: SamplingParams, domain: Domain) -> Iterator[Breach]:

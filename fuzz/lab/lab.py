@@ -217,7 +217,10 @@ class Lab:
         return None if start < 0 else np.asarray(rows[start:-1])
 
     def processed_row(self, answer: Answer, index: int, position: int) -> Row | None:
-        """Processed logits `[vocab]` from which one token of a sample was chosen; None if they are not known."""
+        """Processed logits `[vocab]` from which one token of a sample was chosen; None if they are not known.
+
+        Those of a request with a JSON schema are known but for which tokens it forbids.
+        """
         rows = self.step_scores(answer, index)
         if rows is None or not np.isfinite(rows[position]).any():
             return None

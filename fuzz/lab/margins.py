@@ -10,7 +10,7 @@ import numpy as np
 
 from fuzz.lab.compare import first_disagreement
 from fuzz.lab.recording import Answer, Recording
-from fuzz.lab.sampling import Row, support
+from fuzz.lab.sampling import Row, is_filtered, support
 from targets.contract import Request, SamplingParams, TokenLogprobs
 from targets.trace import Arrival, Trace
 
@@ -157,7 +157,9 @@ def _mapped(trace: Trace, change: object) -> Trace:
 
 
 def _at_border(lab: Lab, left: Answer, right: Answer, eps: float) -> bool:
-    """Whether a noticeable share of the distribution lies on the border of a filter, where it may be in or out."""
+    """Whether a noticeable share of the distribution lies (or may lie) on the border of a filter."""
+    if left.request.sampling.json_schema is not None and is_filtered(left.request.sampling):
+        return True
     for one, other in zip(left.samples, right.samples, strict=False):
         position = first_disagreement(one.tokens, other.tokens)
         if position >= min(len(one.tokens), len(other.tokens)):

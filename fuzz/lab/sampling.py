@@ -36,7 +36,10 @@ def log_softmax(row: Row) -> Row:
 
 
 def processed(row: Row, params: SamplingParams, prompt: Sequence[int], output: Sequence[int], limits: Limits) -> Row:
-    """Raw logits `[vocab]` after bias, penalties and suppression of end tokens, before temperature and filters."""
+    """Raw logits `[vocab]` after bias, penalties and suppression of end tokens, before temperature and filters.
+
+    What a JSON schema forbids is not left out: that is a matter of bytes, which tokens do not always tell.
+    """
     row = np.array(row, dtype=np.float64)
     for token, bias in params.logit_bias.items():
         row[token] += bias
@@ -72,6 +75,7 @@ def neutral(params: SamplingParams, position: int) -> bool:
         and not params.presence_penalty
         and not params.frequency_penalty
         and position >= params.min_tokens
+        and params.json_schema is None
     )
 
 

@@ -16,6 +16,7 @@ from strategies.sampling import (
     fill,
     is_neutral,
 )
+from strategies.schemas import altered
 from strategies.source import Source
 from targets.domain import INTEGER_FIELDS, NEUTRAL
 from targets.trace import Arrival
@@ -25,11 +26,14 @@ NUDGED = (*INTEGER_FIELDS[:3], "logprobs", "n")
 
 
 def set_option(source: Source, scene: Scene, arrival: Arrival) -> Arrival:
-    """One supported option drawn anew."""
+    """One supported option drawn anew, a JSON schema also from the one that was there."""
     names = scene.setting.space.option_fields
     if not names:
         return arrival
     name = source.choice(names)
+    schema = arrival.request.sampling.json_schema
+    if name == "json_schema" and schema is not None:
+        return with_options(arrival, json_schema=altered(source, schema))
     return with_options(arrival, **{name: draw_option(source, scene.setting.space, name)})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from strategies.schemas import weight
 from targets.contract import Request, SamplingParams
 from targets.domain import NEUTRAL
 from targets.trace import Arrival, Trace
@@ -51,6 +52,7 @@ def _weight(sampling: SamplingParams) -> float:
     )
     magnitude = sum(math.log2(1 + max(0, number)) for number in numbers if number is not None)
     unusual = sampling.temperature not in (0.0, 1.0)
+    magnitude += weight(sampling.json_schema) / 8
     return magnitude + unusual + len(sampling.stop) + len(sampling.stop_token_ids) + len(sampling.logit_bias)
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from strategies.arrivals import with_prompt, with_request, with_sampling
 from strategies.prompts import Prompt
+from strategies.schemas import simpler_schemas
 from targets.contract import SamplingParams
 from targets.domain import NEUTRAL
 from targets.trace import Arrival, Trace
@@ -73,6 +74,8 @@ def _simpler_sampling(sampling: SamplingParams) -> Iterator[SamplingParams]:
     bias = sampling.logit_bias
     for tokens in fewer_entries(tuple(bias)):
         yield replace(sampling, logit_bias={token: bias[token] for token in tokens})
+    if sampling.json_schema is not None:
+        yield from (replace(sampling, json_schema=schema) for schema in simpler_schemas(sampling.json_schema))
 
 
 def fewer_entries(entries: tuple[T, ...]) -> Iterator[tuple[T, ...]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from targets.contract import Limits, Request, RequestRejected, SamplingParams
+from targets.reference.sampling.grammar import SchemaError, grammar_of
 from targets.reference.settings import EngineSettings
 
 MAX_STOP_STRINGS = 16
@@ -26,6 +27,7 @@ def admit(request: Request, limits: Limits, settings: EngineSettings) -> None:
     _check_numbers(sampling)
     _check_stops(sampling, limits)
     _check_bias(sampling, limits)
+    _check_schema(sampling)
     _check_lengths(request, limits)
     _check_logprobs(sampling, limits)
     _check_samples(sampling, limits)
@@ -93,6 +95,14 @@ def _check_bias(sampling: SamplingParams, limits: Limits) -> None:
     for token, value in bias.items():
         _check_token("sampling.logit_bias", token, limits)
         _check_number(f"logit_bias[{token}]", value, -MAX_BIAS, MAX_BIAS)
+
+
+def _check_schema(sampling: SamplingParams) -> None:
+    try:
+        if sampling.json_schema is not None:
+            grammar_of(sampling.json_schema)
+    except (SchemaError, UnicodeEncodeError) as error:
+        raise RequestRejected("sampling.json_schema", sampling.json_schema, str(error)) from None
 
 
 def _check_lengths(request: Request, limits: Limits) -> None:

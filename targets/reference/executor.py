@@ -176,7 +176,8 @@ class ReferenceExecutor:
         logits = raw.copy()
         params = [sequence.sampling for sequence in sequences]
         for row, sequence in zip(logits, sequences, strict=True):
-            process(row, sequence.sampling, sequence.history, self._limits.eos_token_ids, sequence.generated)
+            ends = self._limits.eos_token_ids
+            process(row, sequence.sampling, sequence.history, ends, sequence.generated, sequence.constraint)
         usable: Booleans = np.logical_and(np.isfinite(raw).all(axis=-1), (logits > -np.inf).any(axis=-1))
         logits[~usable] = 0.0
         uniforms = [uniform(sequence.group.seed, sequence.index, sequence.generated) for sequence in sequences]

@@ -60,7 +60,8 @@ def limits_and_accounting(lab: Lab, _case: Trace) -> Iterator[Violation]:
     It ends at its first end-of-sequence or stop token (none before `min_tokens`) and at the earliest stop string,
     which the text does not show, or shows at its end with `include_stop`. A stop wins over the length. The stop
     reason names what ended it; `prompt_tokens` is the prompt's length and `cached_tokens` is less. Stop strings are
-    not judged beside `min_tokens` (engines differ in whether it holds them back) or if they hold U+FFFD.
+    not judged beside `min_tokens` (engines differ in whether it holds them back) or if they hold U+FFFD. A text that is
+    complete by its JSON schema may end before `min_tokens`.
     """
     for answer in lab.base.valid():
         for sample in answer.samples:
@@ -79,7 +80,7 @@ def prefix_relation(lab: Lab, _case: Trace) -> Iterator[Violation]:
     """With a smaller `max_tokens` a request gives a beginning of the same tokens.
 
     And a second turn (the prompt and the beginning of its completion as a new prompt) gives the rest of them; that is
-    asked of greedy requests without presence or frequency penalty and stop strings.
+    asked of greedy requests without presence or frequency penalty, stop strings and JSON schema.
     """
     chosen = [answer for answer in lab.base.valid() if answer.deterministic and answer.request.sampling.max_tokens > 1]
     for answer in chosen[:MOST]:
@@ -195,7 +196,7 @@ def _accounting(lab: Lab, request: Request, sample: Sample) -> Iterator[tuple[st
     ends = [position for position, token in enumerate(sample.tokens) if is_end_token(sampling, token, lab.limits)]
     if ends and ends[0] != count - 1:
         yield "end-token-ignored", f"token {ends[0]} is an end token, but {count} tokens were generated"
-    if ends and ends[0] < sampling.min_tokens:
+    if ends and ends[0] < sampling.min_tokens and sampling.json_schema is None:
         yield "min-tokens", f"an end token at {ends[0]} with min_tokens = {sampling.min_tokens}"
     if sample.finish_reason is FinishReason.STOP:
         yield from _stopped(request, sample, bool(ends))
@@ -276,6 +277,8 @@ def _shorter(lab: Lab, request: Request) -> Iterator[Violation]:
 def _second_turn(lab: Lab, request: Request) -> Iterator[Violation]:
     sampling = request.sampling
     if sampling.temperature > 0 or sampling.stop or sampling.presence_penalty or sampling.frequency_penalty:
+        return
+    if sampling.json_schema is not None:
         return
     first_run = lab.alone(request)
     answer = first_run.answers[request.id] if first_run.sound else None

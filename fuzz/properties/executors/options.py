@@ -216,6 +216,8 @@ def _collision(lab: Lab, answer: Answer, index: int) -> float:
     """Probability that independent draws give these tokens again; 1 if the distributions are not known."""
     chance = 1.0
     sampling: SamplingParams = answer.request.sampling
+    if sampling.json_schema is not None:
+        return chance
     for position, token in enumerate(answer.samples[index].tokens):
         row = lab.processed_row(answer, index, position)
         if row is None or not np.isfinite(row).any():
@@ -246,6 +248,7 @@ def _biased(lab: Lab, request: Request) -> Iterator[Violation]:
     if bound is None or bound.maximum is None or bound.minimum is None or bound.maximum < 100 or bound.minimum > -100:
         return
     plain = _with(request, temperature=0.0, n=1, logit_bias={}, repetition_penalty=1.0, min_tokens=0, max_tokens=1)
+    plain = _with(plain, json_schema=None)
     token = next(iter(request.sampling.logit_bias))
     usual = _first(lab, plain)
     forced = _first(lab, _with(plain, logit_bias={token: bound.maximum}))

@@ -43,11 +43,13 @@ def sampler_support(lab: Lab, _case: Trace) -> Iterator[Violation]:
     Filters apply in the documented order: top-k, top-p, min-p. Tokens within eps (and 1e-6 of probability) of a border
     may be in or out. No token, greedy or sampled, has an end token's suppressed logit before `min_tokens`, and none is
     less probable than e**-70 of the best. Of logits that tie exactly a greedy request gets the lowest id, where the
-    recomputed logits are the same numbers that the tokens were chosen by. Requests with an adapter are left out.
+    recomputed logits are the same numbers that the tokens were chosen by. Requests with an adapter or a JSON schema are
+    left out.
     """
     for answer in lab.base.valid():
         for sample in answer.samples:
-            fine = sample.tokens and sample.finish_reason is not FinishReason.ERROR
+            free = answer.request.sampling.json_schema is None
+            fine = free and sample.tokens and sample.finish_reason is not FinishReason.ERROR
             rows = lab.step_scores(answer, sample.index) if fine else None
             if rows is not None:
                 yield from _supported(lab, answer, sample, rows)
@@ -69,7 +71,8 @@ def sampler_distribution(lab: Lab, case: Trace) -> Iterator[Violation]:
     a filter that does not cut between them is set to. Each token's count, and that of the k most probable ones for each
     k, gets an exact binomial test; alpha is 1e-6 over all of them.
     """
-    sampled = [answer for answer in lab.base.valid() if answer.request.sampling.temperature > 0]
+    sampled = [a for a in lab.base.valid() if a.request.sampling.temperature > 0]
+    sampled = [answer for answer in sampled if answer.request.sampling.json_schema is None]
     filtered = [answer for answer in sampled if is_filtered(answer.request.sampling)]
     # The test is expensive, so a request without filters is tested only where it is the whole case.
     chosen = filtered or (sampled if len(case.arrivals) == 1 else [])

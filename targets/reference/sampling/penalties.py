@@ -1,4 +1,4 @@
-"""Changes of logits that depend on the request's own tokens: bias, penalties, suppression of end tokens."""
+"""Changes of logits by the request's own tokens: bias, penalties, constraints, suppression of end tokens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from targets.contract import SamplingParams
+from targets.reference.sampling.grammar import Constraint
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,16 +35,30 @@ def has_penalties(sampling: SamplingParams) -> bool:
 
 
 def process(
-    logits: Floats, sampling: SamplingParams, history: History | None, end_tokens: tuple[int, ...], generated: int
+    logits: Floats,
+    sampling: SamplingParams,
+    history: History | None,
+    end_tokens: tuple[int, ...],
+    generated: int,
+    constraint: Constraint | None = None,
 ) -> None:
-    """Apply bias, penalties and suppression to one row of logits [vocab], in place and in the documented order."""
+    """Apply bias, penalties, constraint and suppression to one row of logits [vocab], in place and in this order."""
     if sampling.logit_bias:
         logits[list(sampling.logit_bias)] += list(sampling.logit_bias.values())
     if history is not None:
         penalise(logits, sampling, history)
+    if constraint is not None:
+        logits[~constraint.allowed] = -np.inf
+        if must_end(logits, (*end_tokens, *sampling.stop_token_ids)):
+            return
     if generated < sampling.min_tokens:
         logits[list(end_tokens)] = -np.inf
         logits[list(sampling.stop_token_ids)] = -np.inf
+
+
+def must_end(logits: Floats, ends: tuple[int, ...]) -> bool:
+    """Whether only these tokens are left of [vocab], so that suppressing them would leave none."""
+    return not bool(np.isfinite(np.delete(logits, list(ends))).any())
 
 
 def penalise(logits: Floats, sampling: SamplingParams, history: History) -> None:

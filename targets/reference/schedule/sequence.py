@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from targets.contract import FinishReason, Request, SamplingParams, TokenLogprobs, Usage
 from targets.reference.memory.prefix_cache import block_hash, root_hash
+from targets.reference.sampling.grammar import Constraint, grammar_of
 from targets.reference.sampling.penalties import History
 from targets.reference.text.detokenizer import Detokenizer
 from targets.reference.text.stop import StopScanner
@@ -44,6 +45,8 @@ class Sequence:
     scanner: StopScanner
     history: History | None
     """Kept only for requests with penalties."""
+    constraint: Constraint | None
+    """Where the answer stands in its grammar, for requests with a JSON schema."""
     prompt_logprobs: list[TokenLogprobs | None] | None
     """By prompt position while they are being collected; None when not wanted or already delivered."""
     computed: int = 0
@@ -89,6 +92,8 @@ class Sequence:
         self.tokens.append(token)
         if self.history is not None:
             self.history.add(token)
+        if self.constraint is not None:
+            self.constraint.push(token)
 
     def rest_of_text(self) -> str:
         """Text that was held back, once no token follows. It may still complete a stop string."""
@@ -109,6 +114,7 @@ def sequences_of(group: Group, vocab_size: int, keep_history: bool) -> Iterator[
     """The samples of a new request."""
     request = group.request
     sampling = request.sampling
+    grammar = None if sampling.json_schema is None else grammar_of(sampling.json_schema)
     for index in range(sampling.n):
         wants_prompt = sampling.prompt_logprobs is not None and index == 0
         yield Sequence(
@@ -118,5 +124,6 @@ def sequences_of(group: Group, vocab_size: int, keep_history: bool) -> Iterator[
             detokenizer=Detokenizer(),
             scanner=StopScanner(tuple(sampling.stop), sampling.include_stop),
             history=History(tuple(request.prompt), vocab_size) if keep_history else None,
+            constraint=None if grammar is None else Constraint(grammar),
             prompt_logprobs=[None] * len(request.prompt) if wants_prompt else None,
         )

@@ -11,10 +11,15 @@ from fuzz.gaps.run import GapsPlan, find_gaps
 
 ROOT = Path(__file__).parents[3]
 SEEDS = (
+    "seed constrained-samples-with-drafts",
     "seed end-of-sequence-on-the-last-token",
     "seed needs-exactly-the-pool",
     "seed overlapping-stops",
     "seed prompt-ends-within-a-character",
+    "seed schema-of-another-dialect",
+    "seed schema-that-nothing-fits",
+    "seed schema-with-a-fraction",
+    "seed schemas-of-every-kind",
     "seed short-history-under-penalties",
     "seed usage-of-a-cached-prompt-with-samples",
     "seed youngest-gives-up-its-own-blocks",
@@ -22,7 +27,7 @@ SEEDS = (
 """Few enough to be quick; together they reach whatever all the seeds reach."""
 
 
-def test_seven_seeds_reach_every_line_and_branch_of_the_critical_tier(tmp_path: Path) -> None:
+def test_twelve_seeds_reach_every_line_and_branch_of_the_critical_tier(tmp_path: Path) -> None:
     settings = msgspec.structs.replace(load(ROOT), folder=str(tmp_path))
     plan = GapsPlan("reference-hash", ROOT, settings, tiers=("critical",), cases=SEEDS)
     result = find_gaps(plan, lambda _done, _total: None)

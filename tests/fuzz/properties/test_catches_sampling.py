@@ -114,7 +114,7 @@ def test_p25_sees_an_end_token_before_min_tokens(
     monkeypatch.setattr(
         engine,
         "process",
-        lambda logits, sampling, history, ends, _generated: process(logits, sampling, history, ends, 1000),
+        lambda logits, sampling, history, ends, _generated, _constraint: process(logits, sampling, history, ends, 1000),
     )
 
     trace = make_trace(make_request(logit_bias={2: 100.0}, min_tokens=3))

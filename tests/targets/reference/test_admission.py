@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from targets.contract import Request, RequestRejected, SamplingParams
 from targets.domain import DEFAULT_DOMAIN, breaches
+from targets.json_schema import why_not
 from targets.reference import LIMITS
 from targets.reference.admission import admit
+from targets.reference.sampling.grammar import SchemaError, grammar_of
 from targets.reference.settings import EngineSettings
 
 PLENTY = EngineSettings(total_blocks=1000)
@@ -36,7 +38,26 @@ BIAS: st.SearchStrategy[Any] = st.one_of(
     st.just(dict.fromkeys(range(VOCAB), 1.0)),
 )
 LENGTHS = st.sampled_from([0, 1, 2, 3, CONTEXT - 17, CONTEXT - 16, CONTEXT - 2, CONTEXT - 1, CONTEXT, CONTEXT + 1])
-FIELDS = {"stop": STOPS, "stop_token_ids": TOKENS, "logit_bias": BIAS}
+SIMPLE_SCHEMAS: st.SearchStrategy[Any] = st.one_of(
+    ODD,
+    st.dictionaries(st.sampled_from(["type", "minLength", "maxLength", "enum", "minimum"]), ODD, max_size=3),
+    st.sampled_from(["null", "boolean", "integer", "string", "text"]).map(lambda name: {"type": name}),
+    st.fixed_dictionaries({"type": st.just("string")}, optional={"minLength": ODD, "maxLength": ODD}),
+    st.fixed_dictionaries({"enum": st.lists(st.one_of(ODD, st.sampled_from(["a", "\ud800"])), max_size=17)}),
+)
+
+
+def around(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(
+        inner,
+        st.fixed_dictionaries({"anyOf": st.one_of(ODD, st.lists(inner, max_size=3))}, optional={"enum": ODD}),
+        st.fixed_dictionaries({"type": st.just("array"), "items": inner}, optional={"minItems": ODD, "maxItems": ODD}),
+        st.fixed_dictionaries({"type": st.just("object"), "properties": st.dictionaries(st.sampled_from("ab"), inner)}),
+    )
+
+
+SCHEMAS = around(around(SIMPLE_SCHEMAS))
+FIELDS = {"stop": STOPS, "stop_token_ids": TOKENS, "logit_bias": BIAS, "json_schema": SIMPLE_SCHEMAS}
 
 
 @st.composite
@@ -77,3 +98,15 @@ def test_the_refusal_names_field_value_and_what_is_allowed() -> None:
     assert caught.value.field == "sampling.temperature"
     assert caught.value.value == 2.5
     assert "at most 2" in caught.value.allowed
+
+
+@settings(max_examples=150)
+@given(SCHEMAS)
+def test_the_engine_takes_exactly_the_documented_schemas(schema: Any) -> None:
+    try:
+        grammar_of(schema)
+        refused = False
+    except (SchemaError, UnicodeEncodeError):
+        refused = True
+
+    assert refused is (why_not(schema) is not None)
