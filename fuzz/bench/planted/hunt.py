@@ -154,7 +154,8 @@ def _reach(plan: HuntPlan, hunt: Hunt, reaching: Sequence[Case]) -> Reach:
         return Reach.NOT_REACHED
     for case in reaching:
         without, with_bug = outcomes(plan.bug, cast("Witness", case))
-        if without != with_bug:
+        # A server may sample without a seed: what differs without the bug as well says nothing.
+        if without != with_bug and without == outcomes(plan.bug, cast("Witness", case))[0]:
             return Reach.NOT_NOTICED
     return Reach.UNKNOWN if hunt.reached is None else Reach.NOT_PROPAGATED
 

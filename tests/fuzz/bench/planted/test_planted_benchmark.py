@@ -174,18 +174,26 @@ def test_a_bug_is_hunted_found_and_shrunk(name: str, code: str) -> None:
     assert hunt.reached
 
 
+def broken_refusal() -> Bug:
+    """Whatever does not fit the schema gets a server error."""
+    return msgspec.structs.replace(
+        bug_named("http-nan-passes"), before='raise invalid(f"{path', after='raise KeyError(f"{path'
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("engine", "name"),
+    ("engine", "bug"),
     [
-        ("plain-hypothesis", "cache-full-hit-leaves-nothing"),
-        ("fuzz-one-input", "cache-full-hit-leaves-nothing"),
-        ("plain-hypothesis", "http-no-done"),
-        ("schemathesis", "http-bias-key-with-a-tail"),
+        ("plain-hypothesis", bug_named("cache-full-hit-leaves-nothing")),
+        ("fuzz-one-input", bug_named("cache-full-hit-leaves-nothing")),
+        ("plain-hypothesis", bug_named("http-no-done")),
+        ("schemathesis", broken_refusal()),
     ],
+    ids=["hypothesis-executor", "bytes-executor", "hypothesis-server", "schemathesis-server"],
 )
-def test_a_rival_finds_a_bug_that_needs_no_cunning(engine: str, name: str) -> None:
-    result = measure(sweep(bug_named(name), engines=(engine,)), Journal()).benchmarks[0].results[0]
+def test_a_rival_finds_a_bug_that_needs_no_cunning(engine: str, bug: Bug) -> None:
+    result = measure(sweep(bug, engines=(engine,)), Journal()).benchmarks[0].results[0]
 
     (hunt,) = result.hunts
     assert (hunt.found, hunt.problem) == (True, "")
