@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from targets.codec import DecodeError, convert
 from targets.errors import UsageError
+
+Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
 
 
 class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -16,11 +19,11 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     paths: tuple[str, ...] = ()
     """Patterns of paths, relative to the project or to where the package is imported from."""
-    lines: float | None = None
+    lines: Percent | None = None
     """Percent of the lines."""
-    branches: float | None = None
+    branches: Percent | None = None
     """Percent of the branches; the same as `lines` if left out."""
-    mutation: float | None = None
+    mutation: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     """Least share of the mutants that must be noticed, 0 to 1."""
 
 

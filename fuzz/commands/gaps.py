@@ -64,7 +64,7 @@ def command(
     settings = configuration.load()
     root = configuration.project_root()
     name = target or next(iter(settings.targets), "reference")
-    plan = GapsPlan(name, root, settings, device, tiers, cases, generated, deadline)
+    plan = GapsPlan(name, root, settings, device, tiers, cases, generated, deadline, replaces_baseline=accept)
     with counting(Console(stderr=True), "replaying") as listener:
         result = find_gaps(plan, listener)
     try:

@@ -76,13 +76,17 @@ def modules_of(
         tier = tier_of(called, configuration.tiers)
         if not tiers or tier in tiers:
             found.append(Module(source.name, path, shown, tier))
-    if not found:
-        of_tier = f" of tier {', '.join(tiers)}" if tiers else ""
-        raise UsageError(
-            f"Target {target.name!r} names no module{of_tier} that can be "
-            f"measured. Name the packages of your engine in Target(modules=...). {' '.join(notes)}".rstrip()
-        )
     misspelt = unmatched(names, configuration.tiers, root)
+    if not found and names:
+        raise UsageError(
+            f"None of the {len(names)} modules of target {target.name!r} is in tier {', '.join(tiers)}. Say which are "
+            f"in [tool.inferfuzz.tiers.{tiers[0]}], as paths = [{names[0][0]!r}]. {' '.join(misspelt)}".rstrip()
+        )
+    if not found:
+        raise UsageError(
+            f"Target {target.name!r} names no module that can be measured. Name the packages of your engine in "
+            f"Target(modules=...). {' '.join(notes)}".rstrip()
+        )
     return tuple(found), (*notes, *misspelt)
 
 

@@ -39,6 +39,8 @@ class GapsPlan:
     """Fresh cases beside corpus and regressions."""
     deadline: float = 60.0
     """Seconds that a case may take under coverage."""
+    replaces_baseline: bool = False
+    """The result is to be accepted, so a baseline that cannot be read is noted and no obstacle."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def find_gaps(plan: GapsPlan, listener: Listener) -> GapsResult:
     )
     gathered = gather(plan.target, target, sources)
     chosen = _chosen(gathered.cases, plan.cases)
-    before = baseline.read(baseline.baseline_path(plan.root / settings.gaps.baseline, plan.target))
+    before, unread = _before(plan)
     files = tuple(module.path for module in modules)
     replay = ReplayPlan(target=plan.target, device=unit.device, dtype=unit.dtype, files=files, data="", cases=chosen)
     collected = collect(replay, kept / "gaps" / name, plan.deadline, listener)
@@ -85,11 +87,21 @@ def find_gaps(plan: GapsPlan, listener: Listener) -> GapsResult:
         collected,
         settings,
         versions_of(target) | {"coverage": coverage.__version__},
-        (*notes, *gathered.notes, *resumed),
+        (*notes, *gathered.notes, *resumed, *unread),
         before,
         plan.tiers,
     )
     return GapsResult(report, before, data, files, collected)
+
+
+def _before(plan: GapsPlan) -> tuple[GapsReport | None, tuple[str, ...]]:
+    try:
+        path = baseline.baseline_path(plan.root / plan.configuration.gaps.baseline, plan.target)
+        return baseline.read(path), ()
+    except UsageError as error:
+        if not plan.replaces_baseline:
+            raise
+        return None, (str(error),)
 
 
 def _chosen(cases: Sequence[ReplayCase], patterns: tuple[str, ...]) -> tuple[ReplayCase, ...]:

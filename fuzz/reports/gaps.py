@@ -55,6 +55,8 @@ def near(gap: Gap) -> str:
     """Who comes nearest, in words."""
     if not gap.nearest.line:
         return ""
+    if not gap.nearest.properties:
+        return f"line {gap.nearest.line}, at import or while loading"
     return f"line {gap.nearest.line}: {', '.join(gap.nearest.properties)} with {', '.join(gap.nearest.strategies)}"
 
 

@@ -30,3 +30,10 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.inferfuzz\n")
     with pytest.raises(UsageError, match=r"pyproject\.toml cannot be read"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("setting", ["lines = 250", "branches = -1", "mutation = 85"])
+def test_a_minimum_that_nothing_can_reach_is_refused(tmp_path: Path, setting: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.inferfuzz.tiers.critical]\n{setting}\n")
+    with pytest.raises(UsageError, match=setting.partition(" ")[0]):
+        load(tmp_path)

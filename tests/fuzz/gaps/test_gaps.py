@@ -16,7 +16,7 @@ from fuzz.commands.gaps import command
 from fuzz.configuration import Configuration, load
 from fuzz.corpus.store import load as load_corpus
 from fuzz.corpus.store import shipped_seeds
-from fuzz.gaps.baseline import accept, baseline_path
+from fuzz.gaps.baseline import accept, baseline_path, read
 from fuzz.gaps.cases import strategy_of
 from fuzz.gaps.collect import Journal, collect
 from fuzz.gaps.model import ReplayPlan
@@ -81,6 +81,25 @@ def test_chosen_cases_of_one_tier_are_compared_with_that_tier_only(project: Path
 def test_a_case_that_does_not_exist_is_named_with_some_that_do(project: Path) -> None:
     with pytest.raises(UsageError, match=r"'seed nothing'.*such as 'seed abort"):
         invoke("--case", "seed nothing")
+
+
+@pytest.mark.parametrize("damaged", ['{"format": 9}', '{"form'])
+def test_a_baseline_that_cannot_be_read_is_replaced_by_accepting_another(project: Path, damaged: str) -> None:
+    path = baseline_path(project / "corpus" / "gaps", "tinyengine.target:TARGET")
+    path.parent.mkdir(parents=True)
+    path.write_text(damaged)
+    with pytest.raises(UsageError, match="--accept"):
+        invoke()
+    code, shown = invoke("--accept", "--format", "json")
+    assert code == 0
+    assert str(path) in str(json.loads(shown)["notes"])
+    assert read(path) is not None
+
+
+def test_a_tier_without_modules_says_where_to_name_them(project: Path) -> None:
+    edit(project / "pyproject.toml", "tinyengine/engine.py", "tinyengine/engin.py")
+    with pytest.raises(UsageError, match=r"tiers\.critical\], as paths = .*'tinyengine/engin.py' matches no"):
+        invoke("--tier", "critical")
 
 
 def test_part_of_the_cases_is_no_baseline(project: Path) -> None:

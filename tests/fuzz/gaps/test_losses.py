@@ -19,6 +19,7 @@ from fuzz.gaps.cases import strategy_of
 ROOT = Path(__file__).parents[3]
 PARTS = ("targets", "strategies", "fuzz", "corpus")
 SCHEDULER = "targets/reference/schedule/scheduler.py"
+STOP = "targets/reference/text/stop.py"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -61,11 +62,11 @@ def test_without_the_property_of_faults_nobody_reaches_how_a_request_fails(copy:
     assert any("property P35 judged the cases of the baseline" in note for note in answer["notes"])
 
 
-def test_without_the_cases_of_a_strategy_the_strategy_is_named(copy: Path) -> None:
+def test_without_the_strategy_of_sampling_nobody_reaches_a_stop_string(copy: Path) -> None:
     for stored in load(copy / "corpus" / "seeds").entries:
-        if strategy_of(stored.case) in ("strategies.traces", "strategies.schedule"):
+        if strategy_of(stored.case) == "strategies.sampling":
             stored.path.unlink()
     code, answer = gaps(copy)
     assert code == 1
-    assert (SCHEDULER, "Scheduler._reserve") in opened(answer)
-    assert any("such as strategies.schedule makes" in note for note in answer["notes"])
+    assert opened(answer) == {(STOP, "StopScanner.push"), (STOP, "earliest_match")}
+    assert any("such as strategies.sampling makes" in note for note in answer["notes"])

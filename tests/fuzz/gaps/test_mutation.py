@@ -314,5 +314,5 @@ def test_a_package_that_violates_a_property_cannot_be_mutation_tested(project: P
 
 
 def test_a_tier_without_modules_is_the_users_mistake(project: Path) -> None:
-    with pytest.raises(UsageError, match="of tier tests"):
+    with pytest.raises(UsageError, match="in tier tests"):
         invoke("--tier", "tests")
