@@ -39,7 +39,8 @@ test-slow: install
 release-check: test test-slow
 	$(BIN)/inferfuzz check reference reference-hash graph reference-openai --profile release \
 		--step certify --step regressions --step properties
-	$(BIN)/inferfuzz gaps reference-hash --tier critical --generated 60
+	$(BIN)/inferfuzz gaps reference-hash --tier critical
+	$(BIN)/inferfuzz gaps reference --tier critical
 	$(BIN)/inferfuzz mutate reference-hash --all
 
 clean:
