@@ -37,8 +37,8 @@ from targets.errors import UsageError
 
 SHRINKING = 15.0
 """Seconds that shrinking may take."""
-PATIENCE = 4.0
-"""On a busy machine a hunt may take this many times its processor time."""
+PATIENCE = 8.0
+"""On a busy machine, or waiting for a server that hangs, a hunt may take this many times its processor time."""
 
 
 def main() -> None:
@@ -92,13 +92,14 @@ def _run(
     limit = PATIENCE * plan.seconds
     wanted = Plan(seed=plan.seed, seconds=limit, seeds=_seeds(space) if plan.corpus else ())
     first: Finding | None = None
-    end = plan.seconds
+    end, until = plan.seconds, limit
     for event in engine(watched, searched, wanted):
         if isinstance(event, Failed):
             _take(triage, space, event, watched, limit)
             if first is None and (first := _confirmed(triage)) is not None:
                 end = watched.cpu_seconds() + plan.linger
-        if watched.cpu_seconds() >= end:
+                until = watched.seconds() + PATIENCE * plan.linger
+        if watched.cpu_seconds() >= end or watched.seconds() >= until:
             break
     # What later failures told may have been merged into it.
     first = triage.findings.get(first.id, first) if first else None

@@ -30,8 +30,8 @@ from targets.http.dialects.model import Json
 from targets.http.openapi import document
 from targets.http.process import ServerCommand, start
 
-PATIENCE = 4.0
-"""On a busy machine, or with a server that does not answer, a hunt may take this many times its processor time."""
+PATIENCE = 8.0
+"""On a busy machine, or waiting for a server that hangs, a hunt may take this many times its processor time."""
 _TICK = 0.1
 _ANSWERING = 5
 """Seconds that Schemathesis waits for an answer: as many as our client."""
