@@ -63,4 +63,4 @@ def canary_body(dialect: Dialect, endpoint: Endpoint, limits: ApiLimits) -> dict
 
 def busy(found: dict[str, Any]) -> bool:
     """Whether an accounting shows work or requests in flight."""
-    return any(found.get(name, 0) for name in ("running", "waiting", "open_requests"))
+    return any(found.get(name, 0) for name in ("running", "waiting", "open_requests", "connections"))

@@ -20,7 +20,8 @@ from targets.http.case import Exchange, HttpCase, Intent, Message
 from targets.http.client import perform, send
 from targets.http.dialects.model import Answer, Endpoint, EndpointKind, Json
 from targets.http.rendering import replay_command
-from targets.http.reply import Reply
+from targets.http.reply import End, Reply
+from targets.http.resources import holdings
 from targets.http.server import Server
 from targets.http.wire import bytes_of, json_message
 
@@ -31,6 +32,8 @@ ANSWERS = 8
 """Times the deadline of one answer after which nothing more is asked about a case."""
 USUAL_TOKENS = 1024
 """What a server may write when a request does not say how much."""
+LONGEST_WAIT = 40.0
+"""Seconds that a server may go on with what nobody waits for, at most."""
 _LOGGING = 0.3
 """Seconds after its answer within which a server has written why it failed."""
 _SLACK = 3
@@ -177,6 +180,10 @@ class HttpLab:
     def health(self) -> Violation | None:
         """What is wrong with the server after the case; asks the canary and, if that fails, once more."""
         problem = self._canary_problem()
+        # What nobody waits for may go on for a while, and a server may do one thing after the other.
+        until = time.monotonic() + min(LONGEST_WAIT, sum(self._worst(asked, self._usual) for asked in self._asked))
+        while problem is not None and problem.slug == "canary-late" and time.monotonic() < until:
+            problem = self._canary_problem()
         if problem is None:
             return None
         time.sleep(0.2)
@@ -186,12 +193,16 @@ class HttpLab:
 
     def takes_long(self, asked: Asked) -> bool:
         """Whether so many tokens may well take longer than the deadline, at the pace of the canary right now."""
+        paced = self.server.ask(self._canary)
+        pace = paced.seconds if paced.is_success else self._usual
+        return self._worst(asked, pace) > self.server.client.deadline
+
+    def _worst(self, asked: Asked, pace: float) -> float:
+        """Seconds that an answer may take when the canary takes `pace`."""
         found = asked.body or {}
         usual = self.limits.context_length or USUAL_TOKENS
         tokens = _count(lookup(found, self.dialect.max_tokens_field), usual) * _count(found.get("n"), 1)
-        paced = self.server.ask(self._canary)
-        seconds = tokens * paced.seconds / CANARY_TOKENS
-        return paced.is_success and _SLACK * seconds > self.server.client.deadline
+        return _SLACK * tokens * pace / CANARY_TOKENS
 
     @property
     def has_time(self) -> bool:
@@ -199,13 +210,20 @@ class HttpLab:
         return time.monotonic() < self._until
 
     def settled(self) -> dict[str, Any] | None:
-        """The accounting once it is idle, or the last one within the patience; None if there is none."""
-        until = time.monotonic() + SETTLING
-        found = self.server.accounting()
-        while found is not None and busy(found) and time.monotonic() < until:
+        """What the server holds once it is idle, or at last within the patience; None if it does not show it.
+
+        A server that only shows its connections may finish what nobody waits for, so it gets as long as an answer may
+        take on top.
+        """
+        accounts = bool(self.family.accounting)
+        until = time.monotonic() + SETTLING + (0 if accounts else self.server.client.deadline)
+        found = holdings(self.server)
+        while busy(found) and time.monotonic() < until:
             time.sleep(0.01)
-            found = self.server.accounting()
-        return found
+            found = holdings(self.server)
+        if not accounts and busy(found) and any(self.takes_long(asked) for asked in self._asked):
+            return None
+        return found or None
 
     def features(self) -> tuple[int, ...]:
         """Behaviour features of the replies: status, ending, shape, defect."""
@@ -275,7 +293,8 @@ class HttpLab:
             return Violation(code=HEALTH, slug="server-died", message=f"the server died: {process.obituary()}")
         if not reply.is_success:
             status = reply.status if reply.status is not None else reply.end.value
-            return Violation(code=HEALTH, slug="canary-fails", message=f"a plain request gets {status} after the case")
+            slug = "canary-late" if reply.end is End.TIMED_OUT else "canary-fails"
+            return Violation(code=HEALTH, slug=slug, message=f"a plain request gets {status} after the case")
         text = self._text_of(reply)
         if self._expected and text != self._expected:
             message = f"a plain greedy request answers {text!r} after the case and answered {self._expected!r} before"

@@ -16,8 +16,8 @@ from targets.contract import Target
 from targets.http.address import Address
 from targets.http.case import Exchange, HttpCase
 from targets.http.client import perform
-from targets.http.faults import ServerFaults
 from targets.http.rendering import replay_command
+from targets.http.resources import capabilities_of
 from targets.http.server import Server
 
 PROVING = 30.0
@@ -38,7 +38,7 @@ class ServerBench:
         self.server: Server = target.open(target.load(device, dtype))
         """The server in hand."""
         self._lab = HttpLab(self.server)
-        self.probe: object = ServerFaults(self.server) if self.server.family.faults else self.server
+        self.probe: object = capabilities_of(self.server)
 
     def judge(self, case: HttpCase, chosen: Sequence[Property]) -> Verdict:
         """Judge one case; a server of ours that it killed is restarted afterwards, and so is one that it wounded."""

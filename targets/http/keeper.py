@@ -19,7 +19,17 @@ import msgspec
 
 from targets.errors import UsageError
 from targets.http.address import Address
-from targets.http.process import HOST, ServerCommand, ServerProcess, Vitals, cpu_seconds_of, start, vitals_of, written
+from targets.http.process import (
+    HOST,
+    ServerCommand,
+    ServerProcess,
+    Vitals,
+    connections_to,
+    cpu_seconds_of,
+    start,
+    vitals_of,
+    written,
+)
 
 VARIABLE = "INFERFUZZ_KEEPER"
 """Path of the keeper's socket, in the environment of workers."""
@@ -153,6 +163,10 @@ class KeptProcess:
     def vitals(self) -> Vitals:
         """Memory, sockets and processes; zeros if it has ended."""
         return vitals_of(self._kept.pid)
+
+    def connections(self) -> int:
+        """Connections to its port that it has accepted and not closed."""
+        return connections_to(self._kept.pid, self._kept.port)
 
     def cpu_seconds(self) -> float:
         """Seconds of CPU that it and its running children have used; 0 if it has ended."""

@@ -170,7 +170,9 @@ def _serve_reference(api: HttpApi) -> Server:
 
     stack = contextlib.ExitStack()
     port = stack.enter_context(serving_target(HASH))
-    return Server(Client(Address(host="127.0.0.1", port=port), deadline=answer_seconds()), api, stack.close)
+    return Server(
+        Client(Address(host="127.0.0.1", port=port), deadline=answer_seconds()), api, stack.close, is_here=True
+    )
 
 
 def _target(

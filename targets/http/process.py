@@ -94,6 +94,10 @@ class ServerProcess:
         """Memory, sockets and processes; zeros if it has ended."""
         return vitals_of(self.process.pid)
 
+    def connections(self) -> int:
+        """Connections to its port that it has accepted and not closed, those of its children included."""
+        return connections_to(self.process.pid, self.port)
+
     def cpu_seconds(self) -> float:
         """Seconds of CPU that it and its running children have used; 0 if it has ended."""
         return cpu_seconds_of(self.process.pid)
@@ -115,6 +119,12 @@ def vitals_of(pid: int) -> Vitals:
     """What a process and its children hold; zeros if it has ended."""
     family = _family(pid)
     return Vitals(memory=sum(map(_memory, family)), sockets=sum(map(_sockets, family)), processes=len(family))
+
+
+def connections_to(pid: int, port: int) -> int:
+    """Connections to a port that a process and its children hold open; a child that shares one is not counted again."""
+    found = {peer for one in _family(pid) for peer in _peers(one, port)}
+    return len(found)
 
 
 def cpu_seconds_of(pid: int) -> float:
@@ -199,6 +209,15 @@ def _sockets(process: psutil.Process) -> int:
         return len(process.net_connections())
     except psutil.Error:
         return 0
+
+
+def _peers(process: psutil.Process, port: int) -> list[tuple[str, int]]:
+    try:
+        held = process.net_connections("tcp")
+    except psutil.Error:
+        return []
+    accepted = [one for one in held if one.status != psutil.CONN_LISTEN and one.laddr.port == port]
+    return [(one.raddr.ip, one.raddr.port) for one in accepted]
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,8 @@ class Server:
     api: HttpApi
     stop: Callable[[], None] = lambda: None
     process: ServerProcess | KeptProcess | None = None
+    is_here: bool = False
+    """Whether it runs in this process."""
 
     @property
     def dialect(self) -> Dialect:
@@ -57,6 +60,12 @@ class Server:
         except (ValueError, RecursionError):
             return b""
         return reply.body if described else b""
+
+    def cpu_seconds(self) -> float | None:
+        """Seconds of CPU that it has used; with the client's where it runs in this process. None if it is elsewhere."""
+        if self.is_here:
+            return time.process_time()
+        return self.process.cpu_seconds() if self.process is not None else None
 
     def close(self) -> None:
         """End it, if we started it."""

@@ -10,18 +10,21 @@ from fuzz.lab.server_lab import HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
+from targets.http.resources import ShowsResources
 
 
 @server_property(
     "H12",
     "Nothing is left behind",
     sources=("LIFE-04", "LIFE-08", "LIFE-09", "LIFE-11", "LIFE-12", "LIFE-13", "LIFE-15"),
+    needs=(ShowsResources,),
     cost=Cost.OBSERVES,
 )
 def check_conservation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     """Two seconds after the last reply or hang-up nothing runs or waits, and free and cached blocks are all blocks.
 
-    For servers that account for their resources.
+    Of a server that was started by us and accounts for nothing, no connection is open any more after the time that
+    an answer may take.
     """
     found = lab.settled()
     if found is None:
@@ -30,7 +33,8 @@ def check_conservation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     left = any(exchange.hang_up is not None for exchange in case.exchanges)
     after = "after the client left" if left else "at idle"
     if busy(found):
-        yield lab.violation("H12", "requests-left", f"{after} requests are in flight: {found}", lab.asked[-1])
+        slug = "connections-left" if "connections" in found else "requests-left"
+        yield lab.violation("H12", slug, f"{after} requests are in flight: {found}", lab.asked[-1])
     elif missing_blocks(found):
         yield lab.violation("H12", "blocks-left", f"{after} blocks are missing: {found}", lab.asked[-1])
 
