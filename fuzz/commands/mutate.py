@@ -17,6 +17,7 @@ from fuzz.cli import EXIT_CLEAN, EXIT_FINDINGS
 @click.option("--cases", type=click.IntRange(min=1), default=120, help="Cases that are judged, at most. Default: 120")
 @click.option("--children", type=click.IntRange(min=1), help="Mutants tested at a time. Default: one a core.")
 @click.option("--mutant", "mutants", multiple=True, metavar="NAME", help="Test this one again, changed or not.")
+@click.option("--quick", is_flag=True, help="Judge by the likeliest cases alone: a lower bound of the score.")
 @click.option(
     "--sample", type=click.IntRange(min=1), metavar="N", help="Only so many mutants that the baseline has as noticed."
 )
@@ -31,6 +32,7 @@ def command(
     cases: int,
     children: int | None,
     mutants: tuple[str, ...],
+    quick: bool,
     sample: int | None,
     seed: int,
     accept: bool,
@@ -68,6 +70,7 @@ def command(
         tiers=tiers or ("critical",),
         files=files,
         cases=cases,
+        quick=quick,
         children=children or os.cpu_count() or 1,
         mutants=mutants,
     )

@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,9 @@ UNKNOWN = 20.0
 SAMPLE, SAMPLE_RESULT = "inferfuzz_sample.json", "inferfuzz_sample_result.json"
 SAMPLE_LIMIT = 3600
 """CPU seconds for all cases of a mutant in a sample; each case has its own limit."""
+REACHED = "inferfuzz_reached.json"
+QUICK = "INFERFUZZ_QUICK_MUTANTS"
+"""Environment variable that asks for a quick search."""
 WALL = 20.0
 """And this many times that by the clock, for a mutant that waits instead of working."""
 MEMORY = 4 << 30
@@ -128,11 +131,15 @@ class CaseRunner:
 
     relating: tuple[str, ...] = ()
     """Properties that run a case again."""
+    reached: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """Mangled function to the cases that execute it, and by which properties each; empty if that is not known."""
     clean: bool = False
     """Whether the statistics are about to be collected, which runs every case without a mutant."""
 
     def warm_up(self) -> None:
-        """Everything was imported before."""
+        """Everything was imported before; what the statistics found out is read."""
+        if (found := Path(REACHED)).is_file():
+            self.reached = json.loads(found.read_bytes())
 
     def list_all_tests(self) -> Any:
         """The tests that there are."""
@@ -144,18 +151,25 @@ class CaseRunner:
         """Judge the cases, noting which functions each executes and its CPU seconds; 1 if a property is violated."""
         from mutmut.state import state
 
+        from fuzz.gaps.mutation.noticed import OBSERVED
+
         chosen = set(tests)
+        if chosen:
+            self.warm_up()
         for case in _names():
             test = test_name(case)
             if chosen and test not in chosen:
                 continue
-            state()._stats.clear()
             started = time.process_time()
-            if _reported(case):
-                return NOTICED
+            for code in (OBSERVED, *self.relating):
+                state()._stats.clear()
+                if _reported(case, (code,) if code else ()):
+                    return NOTICED
+                for function in state()._stats:
+                    state().tests_by_mangled_function_name[function].add(test)
+                    self.reached.setdefault(function, {}).setdefault(case, []).append(code)
             state().duration_by_test[test] = time.process_time() - started
-            for function in state()._stats:
-                state().tests_by_mangled_function_name[function].add(test)
+        Path(REACHED).write_text(json.dumps(self.reached), encoding="utf-8")
         return 0
 
     def run_forced_fail(self) -> int:
@@ -166,10 +180,16 @@ class CaseRunner:
         """Judge cases until one notices the mutant; mutmut's exit code. Without a mutant, all of them or some."""
         cases = [case_name(test) for test in tests]
         if mutant_name is not None:
-            return _try(mutant_name, cases, self.relating)
+            return _try(mutant_name, self._reached(mutant_name, cases))
         if self.clean and not cases:
             return 0
         return int(any(_reported(case) for case in cases or _names()))
+
+    def _reached(self, mutant: str, cases: list[str]) -> dict[str, list[str]]:
+        from fuzz.gaps.mutation.noticed import OBSERVED
+
+        known = self.reached.get(mutant.rpartition("__mutmut_")[0], {})
+        return {case: known.get(case) or [OBSERVED, *self.relating] for case in cases}
 
 
 def test_name(case: str) -> str:
@@ -189,26 +209,26 @@ def _names() -> list[str]:
         return suite.names()
 
 
-def _reported(case: str) -> bool:
+def _reported(case: str, codes: tuple[str, ...] | None = None) -> bool:
     """Whether a case finds anything without a mutant; says what, for the message that the clean run failed."""
     from fuzz.gaps.mutation import suite
 
     with _inside_mutants():
-        codes = suite.judge(case)
-    if codes:
-        print(f"{case} violates {', '.join(codes)}")  # noqa: T201 - shown by mutmut if the run fails
-    return bool(codes)
+        found = suite.judge(case, codes)
+    if found:
+        print(f"{case} violates {', '.join(found)}")  # noqa: T201 - shown by mutmut if the run fails
+    return bool(found)
 
 
-def _try(mutant: str, cases: list[str], relating: tuple[str, ...]) -> int:
+def _try(mutant: str, reached: dict[str, list[str]]) -> int:
     from mutmut.state import state
 
     from fuzz.gaps.mutation import noticed
 
     folder = Path.cwd()
     known = state().duration_by_test
-    seconds = {case: known[test_name(case)] for case in cases if test_name(case) in known}
-    for case, codes in noticed.attempts(mutant, cases, relating, noticed.read(folder), seconds):
+    seconds = {case: known[test_name(case)] for case in reached if test_name(case) in known}
+    for case, codes in noticed.attempts(mutant, reached, noticed.read(folder), seconds, QUICK in os.environ):
         if notice := _notice(folder, noticed.Notice(mutant, case, codes), seconds.get(case)):
             noticed.note(folder, notice)
             return NOTICED

@@ -32,6 +32,8 @@ from targets.codec import DecodeError, decode
 from targets.contract import Target
 from targets.errors import UsageError
 
+QUICK_NOTE = "a quick search: the score is a lower bound, and some survivors may be noticed by a complete one"
+
 
 @dataclass(frozen=True)
 class MutatePlan:
@@ -45,6 +47,8 @@ class MutatePlan:
     """Modules to mutate, as `package/module.py`; empty is all of the tiers."""
     cases: int = 120
     """Cases that each property judges, spread over everything that there is."""
+    quick: bool = False
+    """Judge by the most promising cases alone: a lower bound of the score, in a fraction of the time."""
     children: int = 1
     mutants: tuple[str, ...] = ()
     """Names of single mutants to run again; empty is whatever has changed since the last run."""
@@ -63,8 +67,8 @@ def mutate(plan: MutatePlan, listener: Listener) -> MutationReport:
     replay, skipped = replay_of(plan, target)
     folder = scratch(plan)
     setup = Setup(target=plan.target, device=unit.device, dtype=unit.dtype, codes=codes)
-    stage(folder, target.modules, [module.imported for module in chosen], replay, setup)
-    run_mutants(folder, listener, children=plan.children, names=plan.mutants)
+    stage(folder, target.modules, [module.imported for module in chosen], replay, setup, plan.quick)
+    run_mutants(folder, listener, children=plan.children, names=plan.mutants, quick=plan.quick)
     mutants = read_mutants(folder, {module.imported: module.tier for module in chosen})
     before = read_baseline(baseline_of(plan))
     entries = explained.read(explained_of(plan))
@@ -85,7 +89,13 @@ def mutate(plan: MutatePlan, listener: Listener) -> MutationReport:
         new_survivors=_new(survivors, before) if before else None,
         noticed_by=dict(sorted(noticed_by.items())),
         functions=records(folder, paths),
-        notes=(*notes, *skipped, *explained.stale(survivors, entries, paths), *_gone(codes, before)),
+        notes=(
+            *notes,
+            *(QUICK_NOTE,) * plan.quick,
+            *skipped,
+            *explained.stale(survivors, entries, paths),
+            *_gone(codes, before),
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,8 +18,12 @@ SAME_FUNCTION, SAME_MODULE = 100, 10
 """How much more a case counts that noticed another mutant of the same function, or module, than of anything else."""
 LEAST_COST = 0.02
 """CPU seconds that any case costs, whatever was measured."""
+OBSERVED = ""
+"""Stands for the run of a case by itself, among the codes of properties that run it again."""
 STRONG = 6
 """How many properties are tried on every case before the others are."""
+QUICK = 6, 2
+"""How many cases a quick search judges by the strong properties, and by the others."""
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -76,27 +80,30 @@ def compact(folder: Path) -> None:
 
 def attempts(
     mutant: str,
-    cases: Iterable[str],
-    codes: Iterable[str],
+    reached: Mapping[str, Collection[str]],
     notices: Mapping[str, Notice],
     seconds: Mapping[str, float],
+    quick: bool = False,
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Everything that a mutant is tried with, the most promising first: a case, and properties that run it again.
 
-    What noticed the mutant before comes first of all. Then every case is only observed, which costs a small part of
-    judging it; then come the properties that notice most; then the others. `seconds` is what a case costs without a
-    mutant, CPU seconds.
+    `reached` says by which cases, and by which properties on each (`OBSERVED` is the run of the case itself), the
+    mutated function is executed; the others cannot notice anything. What noticed the mutant before comes first of all.
+    Then cases are only observed, which costs a small part of judging them; then come the properties that notice most;
+    then the others. `seconds` is what a case costs without a mutant, CPU seconds. A quick search judges only by the
+    most promising cases.
     """
-    chosen = ordered(mutant, cases, notices, seconds)
+    chosen = ordered(mutant, reached, notices, seconds)
     before = notices.get(mutant)
-    if before and before.case in chosen:
+    if before and before.case in reached:
         yield before.case, before.codes
-    yield from ((case, ()) for case in chosen)
+    yield from ((case, ()) for case in chosen if OBSERVED in reached[case])
     power = _power(mutant, ((code, notice) for notice in notices.values() for code in notice.codes))
+    codes = {code for some in reached.values() for code in some} - {OBSERVED}
     ranked = sorted(codes, key=lambda code: (-power[code], code))
-    for part in (ranked[:STRONG], ranked[STRONG:]):
-        if part:
-            yield from ((case, (*part,)) for case in chosen)
+    for part, most in zip((ranked[:STRONG], ranked[STRONG:]), QUICK, strict=True):
+        able = [(case, some) for case in chosen if (some := tuple(code for code in part if code in reached[case]))]
+        yield from able[:most] if quick else able
 
 
 def ordered(

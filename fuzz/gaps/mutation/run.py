@@ -12,12 +12,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
 from fuzz.gaps.collect import Listener
 from fuzz.gaps.mutation import noticed
-from fuzz.gaps.mutation.cases_as_tests import SAMPLE, SAMPLE_RESULT
+from fuzz.gaps.mutation.cases_as_tests import QUICK, SAMPLE, SAMPLE_RESULT
 from fuzz.gaps.mutation.model import NOTICED, Bucket, FunctionRecord, Mutant, bucket_of
 from fuzz.gaps.mutation.noticed import Notice
 from targets.errors import UsageError
@@ -28,13 +29,16 @@ OURS = Path(__file__).parents[3]
 _MANGLED = re.compile(r"^(?P<module>.*)\.x(?:ǁ(?P<owner>[^ǁ]+)ǁ|_)(?P<function>.+)__mutmut_\d+$")
 
 
-def run_mutants(folder: Path, listener: Listener, *, children: int, names: Sequence[str] = ()) -> None:
-    """Test whatever has changed since the last run; with names only those, changed or not.
+def run_mutants(
+    folder: Path, listener: Listener, *, children: int, names: Sequence[str] = (), quick: bool = False
+) -> None:
+    """Test whatever has changed since the last run; with names only those, changed or not. A quick search for what
+    notices a mutant is not a complete one.
 
     Raises `UsageError` when it cannot: the clean run fails, nothing is covered, the package does not import.
     """
     noticed.compact(folder)
-    _run(folder, ["run", "--max-children", str(children), *names], listener)
+    _run(folder, ["run", "--max-children", str(children), *names], listener, {QUICK: "1"} if quick else {})
 
 
 def run_sample(folder: Path, listener: Listener, *, children: int, names: Sequence[str]) -> dict[str, int]:
@@ -52,14 +56,16 @@ def make_mutants(folder: Path, *, children: int) -> None:
     _run(folder, ["generate", str(children)], lambda _done, _total: None)
 
 
-def _run(folder: Path, arguments: Sequence[str], listener: Listener) -> None:
+def _run(
+    folder: Path, arguments: Sequence[str], listener: Listener, more: Mapping[str, str] = MappingProxyType({})
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "fuzz.gaps.mutation.cases_as_tests", *arguments],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=environment(),
+        env={**environment(), **more},
         start_new_session=True,
     )
     assert process.stdout

@@ -38,11 +38,19 @@ def test_no_property_is_violated(case: str) -> None:
 _LEFT_OUT = ("__pycache__", ".git", ".mypy_cache", ".ruff_cache", "node_modules")
 
 
-def stage(folder: Path, modules: Iterable[str], mutated: Sequence[str], plan: ReplayPlan, setup: Setup) -> None:
+def stage(
+    folder: Path,
+    modules: Iterable[str],
+    mutated: Sequence[str],
+    plan: ReplayPlan,
+    setup: Setup,
+    quick: bool = False,
+) -> None:
     """Write or refresh the scratch copy. `mutated` are patterns such as `package/module.py`. Raises `UsageError`.
 
     What the tests would now find otherwise is to be tested again: every mutant when the source of the properties has
-    changed; when only cases or properties came or went, those that nobody noticed and those whose noticer went.
+    changed; when only cases or properties came or went, those that nobody noticed and those whose noticer went; after a
+    quick search, those that it did not notice.
     """
     tops = sorted({module.partition(".")[0] for module in modules})
     try:
@@ -53,7 +61,7 @@ def stage(folder: Path, modules: Iterable[str], mutated: Sequence[str], plan: Re
         _write(folder / SETUP, msgspec.json.encode(setup))
         _write(folder / "pyproject.toml", _settings(names, mutated).encode())
         _renew(folder, mutated)
-        tests = _Tests(sources=_sources(), cases=_cases(plan), codes=setup.codes or ())
+        tests = _Tests(sources=_sources(), cases=_cases(plan), codes=setup.codes or (), quick=quick)
         before = _tests_before(folder)
         if tests != before:
             _forget(folder, None if before is None or before.sources != tests.sources else tests)
@@ -77,6 +85,7 @@ class _Tests(msgspec.Struct, frozen=True):
     cases: dict[str, str]
     """Name to digest."""
     codes: tuple[str, ...]
+    quick: bool = False
 
 
 def _tests_before(folder: Path) -> _Tests | None:

@@ -47,7 +47,8 @@ def tokenizer_round_trip(lab: Lab, _case: Trace) -> Iterator[Violation]:
     """`detokenize(tokenize(s)) == s` for the texts of the case: prompts, answers, stop strings.
 
     A tokenizer that normalises text, or refuses some, need only be stable: decoding and encoding again changes nothing
-    more. A lone surrogate is refused with `RequestRejected`; it is tried beside texts that are not ASCII.
+    more. A lone surrogate is refused with a `RequestRejected` that says what is wrong and what is allowed; it is tried
+    beside texts that are not ASCII.
     """
     strict = _round_trip(lab, PROBE) == PROBE
     for text in _texts(lab):
@@ -63,9 +64,9 @@ def tokenizer_round_trip(lab: Lab, _case: Trace) -> Iterator[Violation]:
             message = f"{once!r} is not stable: it comes back as {_round_trip(lab, once)!r}"
             yield Violation(code="P33", slug="unstable", message=message)
             return
-        if not text.isascii() and _encodes(lab, text + LONE_SURROGATE):
-            message = "a text with a lone surrogate is encoded instead of refused"
-            yield Violation(code="P33", slug="lone-surrogate", message=message)
+        wrong = None if text.isascii() else _lone_surrogate(lab, text)
+        if wrong is not None:
+            yield wrong
             return
 
 
@@ -132,9 +133,14 @@ def _round_trip(lab: Lab, text: str) -> str | None:
     return lab.detokenize(tokens)
 
 
-def _encodes(lab: Lab, text: str) -> bool:
+def _lone_surrogate(lab: Lab, text: str) -> Violation | None:
+    """What is wrong with the answer to a text that cannot be encoded."""
     try:
-        lab.bench.tokenize(text)
-    except RequestRejected:
-        return False
-    return True
+        lab.bench.tokenize(text + LONE_SURROGATE)
+    except RequestRejected as refusal:
+        if refusal.field and refusal.allowed:
+            return None
+        message = f"the refusal of a lone surrogate does not say what is wrong and what is allowed: {refusal}"
+        return Violation(code="P33", slug="refusal-says-nothing", message=message)
+    message = "a text with a lone surrogate is encoded instead of refused"
+    return Violation(code="P33", slug="lone-surrogate", message=message)

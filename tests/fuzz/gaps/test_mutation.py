@@ -44,10 +44,11 @@ def staged(
     modules: tuple[str, ...] = ("tinyengine/engine.py",),
     codes: tuple[str, ...] = ("P4",),
     cases: tuple[str, ...] = (),
+    quick: bool = False,
 ) -> None:
     given = tuple(case(name) for name in cases)
     plan = ReplayPlan(target="t", device="cpu", dtype="float32", files=(), data="", cases=given)
-    stage(folder, ("tinyengine",), modules, plan, Setup(target="t", codes=codes))
+    stage(folder, ("tinyengine",), modules, plan, Setup(target="t", codes=codes), quick)
 
 
 def case(name: str) -> ReplayCase:
@@ -162,6 +163,17 @@ def test_a_property_or_a_case_that_went_tests_again_what_it_noticed(
         noticed.note(folder, notice)
     staged(folder, codes=("P6",), cases=("a", "c"))
     assert fates() == {"one": None, "two": 1, "three": None}
+
+
+def test_what_a_quick_search_did_not_notice_is_tested_again_by_a_complete_one(
+    project: Path, fates: Callable[..., dict[str, int]]
+) -> None:
+    folder = project / "scratch"
+    staged(folder, cases=("a",), quick=True)
+    fates({"killed": 1, "survived": 0})
+    noticed.note(folder, Notice("killed", "a", ("P4",)))
+    staged(folder, cases=("a",))
+    assert fates() == {"killed": 1, "survived": None}
 
 
 def test_changed_properties_test_everything_again(

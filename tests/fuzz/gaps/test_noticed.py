@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fuzz.gaps.mutation import noticed
-from fuzz.gaps.mutation.noticed import STRONG, Notice, attempts, ordered
+from fuzz.gaps.mutation.noticed import OBSERVED, QUICK, STRONG, Notice, attempts, ordered
 
 F, G, OTHER = "p.a.x_f__mutmut_{}", "p.a.x_g__mutmut_{}", "p.b.x_h__mutmut_{}"
+
+CODES = [f"P{number}" for number in range(STRONG + 2)]
 
 
 def by_mutant(*notices: Notice) -> dict[str, Notice]:
@@ -41,20 +43,36 @@ def test_of_two_cases_that_notice_as_much_the_cheaper_one_comes_first() -> None:
     assert ordered(F.format(9), ["dear", "cheap"], notices, {"dear": 1.0, "cheap": 0.1}) == ["cheap", "dear"]
 
 
+def everywhere(cases: list[str], codes: list[str]) -> dict[str, list[str]]:
+    return {case: [OBSERVED, *codes] for case in cases}
+
+
 def test_what_noticed_a_mutant_before_is_tried_first() -> None:
     notices = by_mutant(Notice(F.format(1), "b", ("P9",)), Notice(F.format(2), "a"), Notice(F.format(3), "a"))
-    assert next(attempts(F.format(1), ["a", "b"], ["P9"], notices, {})) == ("b", ("P9",))
+    assert next(attempts(F.format(1), everywhere(["a", "b"], ["P9"]), notices, {})) == ("b", ("P9",))
 
 
 def test_every_case_is_observed_before_any_is_judged_in_full() -> None:
-    codes = [f"P{number}" for number in range(STRONG + 2)]
-    tried = list(attempts(F.format(1), ["a", "b"], codes, {}, {}))
+    tried = list(attempts(F.format(1), everywhere(["a", "b"], CODES), {}, {}))
     assert tried[:2] == [("a", ()), ("b", ())]
     assert [case for case, _ in tried] == ["a", "b"] * 3
 
 
-def test_every_property_is_tried_on_every_case() -> None:
-    codes = [f"P{number}" for number in range(STRONG + 2)]
-    tried = list(attempts(F.format(1), ["a", "b"], codes, by_mutant(Notice(F.format(2), "a", ("P7",))), {}))
-    assert {(case, code) for case, some in tried for code in some} == {(case, code) for case in "ab" for code in codes}
+def test_every_property_is_tried_on_every_case_the_strongest_first() -> None:
+    tried = list(attempts(F.format(1), everywhere(["a", "b"], CODES), by_mutant(Notice(F.format(2), "a", ("P7",))), {}))
+    assert {(case, code) for case, some in tried for code in some} == {(case, code) for case in "ab" for code in CODES}
     assert tried[2][1][0] == "P7"
+
+
+def test_what_does_not_execute_the_function_is_not_tried() -> None:
+    reached = {"a": [OBSERVED], "b": ["P3", "P4"], "c": ["P4"]}
+    assert list(attempts(F.format(1), reached, {}, {})) == [("a", ()), ("b", ("P3", "P4")), ("c", ("P4",))]
+
+
+def test_a_quick_search_observes_every_case_and_judges_by_the_most_promising_ones() -> None:
+    cases = [f"case {number}" for number in range(20)]
+    notices = by_mutant(Notice(F.format(2), "case 7"))
+    tried = list(attempts(F.format(1), everywhere(cases, CODES), notices, {}, quick=True))
+    assert [case for case, some in tried if not some] == ordered(F.format(1), cases, notices, {})
+    assert [len([case for case, some in tried if code in some]) for code in (CODES[0], CODES[-1])] == [*QUICK]
+    assert tried[len(cases)][0] == "case 7"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from targets.contract import RequestRejected
 from targets.reference.text import tokenizer
 from targets.reference.text.detokenizer import Detokenizer
 from targets.reference.text.stop import StopScanner
@@ -51,3 +52,19 @@ def test_p33_sees_a_text_that_does_not_come_back(
     monkeypatch.setattr(tokenizer, "encode", lambda text: encode(text.replace("zz", "z")))
 
     assert signatures(make_trace(make_request(stop=("zz",))), "P33") == {"P33/round-trip"}
+
+
+def test_p33_sees_a_refusal_that_does_not_say_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    encode = tokenizer.encode
+
+    def silent(text: str) -> tuple[int, ...]:
+        try:
+            return encode(text)
+        except RequestRejected as refusal:
+            raise RequestRejected(refusal.field, refusal.value, "") from None
+
+    monkeypatch.setattr(tokenizer, "encode", silent)
+
+    assert signatures(make_trace(make_request(stop=("é",))), "P33") == {"P33/refusal-says-nothing"}
