@@ -131,6 +131,23 @@ def test_hunts_of_a_journal_are_not_held_again(tmp_path: Path) -> None:
     assert said == [f"1 of 1 hunts are in {path}"]
 
 
+def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = bug_named("http-no-done"), bug_named("graph-limit-off-by-one")
+
+    def interrupted_at_the_second(plan: HuntPlan) -> Hunt:
+        if plan.bug == second:
+            raise KeyboardInterrupt
+        return msgspec.structs.replace(found(0), bug=plan.bug.id, engine="guided", budget=plan.seconds, corpus=True)
+
+    monkeypatch.setattr("fuzz.bench.planted.measure.hunt_apart", interrupted_at_the_second)
+    journal = Journal(tmp_path / "results.jsonl")
+    comparison = measure(sweep(first, second), journal)
+
+    assert comparison.interrupted
+    assert [len(result.hunts) for result in comparison.benchmarks[0].results] == [1, 0]
+    assert Journal(journal.path).hunts.keys() == {("guided", "http-no-done", 0, 30.0, True)}
+
+
 def test_a_hunt_that_could_not_be_held_is_held_again_the_next_time(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     Journal(path).add(Hunt(bug="b", seed=0, problem="no memory"))
