@@ -97,13 +97,20 @@ class HttpLab:
 
     def put(self, endpoint: Endpoint, body: dict[str, Json]) -> Answer | None:
         """The answer to a body on an endpoint; None if it was refused. The same question is asked once a case."""
-        key = endpoint.name.encode() + json.dumps(body).encode()
+        key = _key(endpoint, body)
         if key not in self._answers and not self.has_time:
             return None
         if key not in self._answers:
             reply = self.server.ask(json_message(endpoint.path, body, self.dialect.headers))
             self._answers[key] = (reply, self._read(endpoint, body, reply))
         return self._answers[key][1]
+
+    def derived(self, endpoint: Endpoint, body: dict[str, Json]) -> Asked:
+        """A question that was put about the case, as an exchange: what a violation shows and replays."""
+        exchange = Exchange(message=json_message(endpoint.path, body, self.dialect.headers), endpoint=endpoint.name)
+        self.put(endpoint, body)
+        found = self._answers.get(_key(endpoint, body))
+        return Asked(exchange, found[0] if found else Reply(end=End.TIMED_OUT), body, endpoint)
 
     def put_again(self, endpoint: Endpoint, body: dict[str, Json]) -> Answer | None:
         """The answer to the same question, asked anew."""
@@ -307,3 +314,7 @@ class HttpLab:
 
 def _count(value: Json, default: int) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default
+
+
+def _key(endpoint: Endpoint, body: dict[str, Json]) -> bytes:
+    return endpoint.name.encode() + json.dumps(body).encode()

@@ -13,6 +13,9 @@ from targets.http.dialects.model import Answer, EndpointKind
 
 _FEWEST_LOGPROBS = -1e-6
 
+STOP_KEPT = "answer stop-kept"
+"""Cause of all violations by a text that goes on to its stop string, or past it."""
+
 
 @server_property(
     "H29",
@@ -98,7 +101,8 @@ def _stops(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:
     for choice in answer.choices:
         inside = [stop for stop in stops if stop and stop in choice.text]
         if inside:
-            yield lab.violation("H29", "stop-in-text", f"the text holds the stop string {inside[0]!r}", asked)
+            message = f"the text holds the stop string {inside[0]!r}"
+            yield lab.violation("H29", "stop-in-text", message, asked, cause=STOP_KEPT)
 
 
 def _ids(asked: Asked) -> int | None:

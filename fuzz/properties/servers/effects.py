@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fuzz.lab.server_answers import lookup, placed
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
+from fuzz.properties.servers.accounting import STOP_KEPT
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.dialects.model import Answer, Json
@@ -35,7 +36,7 @@ def _one_token(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
     lab.tally.looked += 1
     if answer.usage.completion not in (0, 1):
         message = f"{answer.usage.completion} tokens came although at most 1 was asked for"
-        yield lab.violation("H31", "max-tokens-ignored", message, asked)
+        yield lab.violation("H31", "max-tokens-ignored", message, _derived(lab, asked, lab.dialect.max_tokens_field, 1))
 
 
 def _stop(lab: HttpLab, asked: Asked, plain: Answer) -> Iterator[Violation]:
@@ -50,7 +51,9 @@ def _stop(lab: HttpLab, asked: Asked, plain: Answer) -> Iterator[Violation]:
     lab.tally.looked += 1
     if answer.choices[0].text != expected:
         message = f"with the stop string {stop!r} the text is {answer.choices[0].text!r} instead of {expected!r}"
-        yield lab.violation("H31", "stop-ignored", message, asked)
+        shown = _derived(lab, asked, lab.dialect.stop_field, [stop])
+        cause = STOP_KEPT if stop in answer.choices[0].text else ""
+        yield lab.violation("H31", "stop-ignored", message, shown, cause=cause)
 
 
 def _bias(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
@@ -64,13 +67,22 @@ def _bias(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
         lab.tally.looked += 1
         if texts[0] == texts[1]:
             yield lab.violation(
-                "H31", "bias-ignored", f"a bias of 100 on two tokens gives {texts[0]!r} both times", asked
+                "H31",
+                "bias-ignored",
+                f"a bias of 100 on two tokens gives {texts[0]!r} both times",
+                _derived(lab, asked, ("logit_bias",), {"70": 100}),
             )
 
 
 def _ask(lab: HttpLab, asked: Asked, path: tuple[str, ...], value: Json) -> Answer | None:
     assert asked.endpoint is not None and asked.body is not None
     return lab.put(asked.endpoint, placed(lab.plain(asked.endpoint, asked.body), path, value))
+
+
+def _derived(lab: HttpLab, asked: Asked, path: tuple[str, ...], value: Json) -> Asked:
+    """What `_ask` asked."""
+    assert asked.endpoint is not None and asked.body is not None
+    return lab.derived(asked.endpoint, placed(lab.plain(asked.endpoint, asked.body), path, value))
 
 
 def _is_plain(lab: HttpLab, body: dict[str, Json]) -> bool:

@@ -28,9 +28,13 @@ def check_defaults(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             lab.tally.looked += 1
             lab.tally.compared += 1
             if answer is None:
-                yield lab.violation("H21", f"refused/{slug}", f"the request is refused with {slug}", asked)
+                yield lab.violation(
+                    "H21", f"refused/{slug}", f"the request is refused with {slug}", lab.derived(asked.endpoint, body)
+                )
             elif found := _differs(plain, answer):
-                yield lab.violation("H21", f"{found}-differ/{slug}", f"{found} changes with {slug}", asked)
+                yield lab.violation(
+                    "H21", f"{found}-differ/{slug}", f"{found} changes with {slug}", lab.derived(asked.endpoint, body)
+                )
 
 
 def _variants(lab: HttpLab, asked: Asked) -> Iterator[tuple[str, dict[str, Json]]]:
