@@ -161,8 +161,6 @@ def test_the_loss_of_a_strategy_or_a_property_is_named(project: Path, monkeypatc
             shutil.copy(stored.path, seeds)
     monkeypatch.setattr("fuzz.corpus.store.shipped_seeds", lambda: seeds)
     report = find_gaps(plan, quiet).report
-    assert report.changes is not None
-    assert {gap.function for gap in report.changes.opened} >= {"Engine.abort"}
     assert any("strategies.schedule" in note for note in report.notes)
     assert any("property P99" in note for note in report.notes)
 
