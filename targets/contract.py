@@ -227,6 +227,24 @@ class InjectsFaults(Protocol):
         """
 
 
+@runtime_checkable
+class SavesState(Protocol):
+    """Can save what it is doing, restore it, and continue a running request a second time."""
+
+    def save(self) -> object:
+        """Everything that steps change, as it is between two steps; nothing that happens later changes it."""
+
+    def restore(self, state: object) -> None:
+        """Go back to a saved state of this executor; a state can be restored more than once."""
+
+    def fork(self, request_id: str, fork_id: str, seed: int | None = None) -> None:
+        """Continue a request that waits or runs a second time, from here on: its tokens so far belong to the fork too.
+
+        Its later draws are those of `seed`, or those of the request itself; its events are those of later tokens.
+        Raises `RequestRejected` for a request that is not there, and for a fork's id that is in use.
+        """
+
+
 class Knob(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A setting of an executor that must not change any result."""
 

@@ -150,9 +150,12 @@ class Lab:
         """How often a run made for the case in hand passed each point at which a fault can be injected."""
         return self._passed.get(msgspec.msgpack.encode(recording.trace), {})
 
-    def run(self, trace: Trace, fault: FaultPoint | None = None) -> Recording:
+    def run(
+        self, trace: Trace, fault: FaultPoint | None = None, around: Callable[[Any], Any] | None = None
+    ) -> Recording:
         """The trace on a fresh executor, not remembered; with a fault, that pass of its point fails.
 
+        `around` puts something between the run and the executor that intervenes.
         Raises `UsageError` for a setting that the target refuses.
         """
         try:
@@ -170,9 +173,11 @@ class Lab:
             points = executor.fault_points
             if fault is not None:
                 executor.inject(fault)
+        if around is not None:
+            executor = around(executor)
         driver = Driver(executor, trace, self.breaches, account, self.target.modules, points)
         recording = driver.run(self.watched)
-        if fault is None:
+        if fault is None and around is None:
             self._passed[msgspec.msgpack.encode(trace)] = driver.passed
         return recording
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from fuzz.lab.graph_lab import GraphLab
 from fuzz.lab.lab import Lab
+from fuzz.lab.saving import Forking, Restoring
 from fuzz.planted.edit import Edit
 from fuzz.planted.fresh import planted_target
 from fuzz.planted.model import Bug, Witness
 from fuzz.planted.server_outcome import server_outcome
 from targets import registry
-from targets.contract import FaultPoint, InjectsFaults, Target
+from targets.contract import FaultPoint, InjectsFaults, SavesState, Target
 from targets.graph.case import GraphCase, document_of
 from targets.graph.contract import CancelsGraphs, GraphRejected
 from targets.graph.result import GraphResult
@@ -55,7 +59,21 @@ def _plain_lab(name: str) -> Lab:
 
 def _trace_outcome(lab: Lab, case: Trace, fault: FaultPoint | None) -> object:
     literal = lab.begin(case)
-    return lab.run(literal, fault) if fault else lab.base
+    if fault:
+        return lab.run(literal, fault)
+    return [lab.base, *_detours(lab, literal)] if isinstance(lab.bench, SavesState) else lab.base
+
+
+def _detours(lab: Lab, case: Trace) -> list[object]:
+    """The run with its state saved and restored in the middle, and with its first request forked there."""
+    middle = lab.base.steps // 2
+    first = case.arrivals[0]
+    twin = replace(first, request=replace(first.request, id="fork"), step=middle, abort=None, defect=None)
+    forked = replace(case, arrivals=(*case.arrivals, twin))
+    return [
+        lab.run(case, around=partial(Restoring, step=middle)),
+        lab.run(forked, around=partial(Forking, request_id=first.request.id, fork_id="fork", seed=1)),
+    ]
 
 
 def _graph_outcome(target: Target, case: GraphCase, fault: FaultPoint | None) -> object:

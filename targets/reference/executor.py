@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Tokens
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from targets.contract import (
 )
 from targets.reference.admission import admit
 from targets.reference.faults import FaultInjector, RequestFailed
+from targets.reference.forks import forked_group, place
 from targets.reference.memory.blocks import BlockPool
 from targets.reference.memory.prefix_cache import PrefixCache
 from targets.reference.model.batch import LanguageModel, Piece, flatten
@@ -34,6 +36,10 @@ from targets.reference.text import tokenizer
 
 Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
+
+
+STATE = ("_cache", "_pool", "_scheduler", "_groups", "_pending", "_arrivals")
+"""Attributes that steps change. The pool and the scheduler hold the prefix cache between them."""
 
 
 class ReferenceExecutor:
@@ -92,6 +98,36 @@ class ReferenceExecutor:
             if sequence.finish_reason is None:
                 self._pending.append(self._end(sequence, FinishReason.ABORT))
                 self._scheduler.remove(sequence)
+
+    def fork(self, request_id: str, fork_id: str, seed: int | None = None) -> None:
+        """Continue a request a second time. Raises `RequestRejected` for unknown requests and ids in use."""
+        group = self._groups.get(request_id)
+        if group is None:
+            raise RequestRejected("request_id", request_id, "the id of a request that waits or runs")
+        if fork_id in self._groups:
+            raise RequestRejected("fork_id", fork_id, "an id that is not in use")
+        self._arrivals += 1
+        twins = forked_group(group, fork_id, self._arrivals, seed)
+        self._groups[fork_id] = twins
+        for sequence, twin in zip(group.sequences, twins.sequences, strict=True):
+            if twin.finish_reason is None:
+                place(sequence, twin, self._scheduler, self._pool, self._settings, self._copy_block)
+
+    def save(self) -> object:
+        """A copy of everything that steps change."""
+        return self._copied({name: getattr(self, name) for name in STATE})
+
+    def restore(self, state: object) -> None:
+        """Go back to a saved state."""
+        vars(self).update(self._copied(state))
+
+    def _copied(self, state: Any) -> Any:
+        # The engine itself, its model and its injector are no part of the state that refers to them.
+        return deepcopy(state, {id(self): self, id(self._faults): self._faults})
+
+    def _copy_block(self, source: int, target: int) -> None:
+        size = self._settings.block_size
+        self._model.copy(self._cache, source * size, target * size, size)
 
     def close(self) -> None:
         """Drop all requests."""

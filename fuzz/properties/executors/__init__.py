@@ -11,6 +11,7 @@ from fuzz.properties.executors import (
     reference,
     safety,
     sampling,
+    saving,
     text,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "reference",
     "safety",
     "sampling",
+    "saving",
     "text",
 ]

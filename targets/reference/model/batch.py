@@ -57,6 +57,9 @@ class LanguageModel(Protocol):
     def forward(self, batch: Batch, cache: Any, compiled: bool = False) -> Floats:
         """Store keys and values of the batch, then return the logits [R, vocab] of its wanted rows."""
 
+    def copy(self, cache: Any, source: int, target: int, slots: int) -> None:
+        """Copy keys and values of so many slots from `source` on to those from `target` on."""
+
     def poison(self, cache: Any, start: int, stop: int) -> None:
         """Overwrite slots with values that no correct computation may read."""
 

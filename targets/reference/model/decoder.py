@@ -38,6 +38,10 @@ class Decoder:
         shape = (config.layers, 2, slots, config.kv_heads, config.head_size)
         return torch.zeros(shape, dtype=self.dtype, device=self.device)
 
+    def copy(self, cache: Tensor, source: int, target: int, slots: int) -> None:
+        """Keys and values of all layers."""
+        cache[:, :, target : target + slots] = cache[:, :, source : source + slots]
+
     def poison(self, cache: Tensor, start: int, stop: int) -> None:
         """NaN in the slots from `start` to `stop`."""
         cache[:, :, start:stop] = float("nan")

@@ -47,6 +47,10 @@ class HashModel:
         """An empty cache."""
         return torch.zeros((2, slots), dtype=torch.int64, device=self.device)
 
+    def copy(self, cache: Tensor, source: int, target: int, slots: int) -> None:
+        """What stands for keys and values."""
+        cache[:, target : target + slots] = cache[:, source : source + slots]
+
     def poison(self, cache: Tensor, start: int, stop: int) -> None:
         """A value that changes every sum that reads it."""
         cache[:, start:stop] = POISON

@@ -42,7 +42,7 @@ def test_a_property_explains_itself(found: Property) -> None:
 
 
 def test_all_but_the_missing_capability_applies() -> None:
-    found = applicable(HASH, ["ScoresTokens", "ReportsResources", "InjectsFaults"])
+    found = applicable(HASH, ["ScoresTokens", "ReportsResources", "InjectsFaults", "SavesState"])
 
     assert {code for code, why in found.missing.items() if why == "needs Detokenizes"} == {"P9", "P33"}
     assert set(found.missing) == {"P9", "P33"}
