@@ -14,7 +14,7 @@ from fuzz.campaign.rotation import Rotation
 from fuzz.contain.outcome import EFFECTS, Fate, Outcome
 from fuzz.contain.supervisor import Supervisor
 from fuzz.engines.model import Case, Trial
-from fuzz.judge import ENTRY, Call, Description, Setup
+from fuzz.judge import BENCHES, ENTRY, Call, Description, Setup
 from fuzz.probes.features import mark_features
 from fuzz.probes.plan import ProbePlan, plan_probes
 from fuzz.properties.model import Verdict
@@ -79,7 +79,7 @@ class ContainedHarness:
             deadline=limits.deadline,
             # An accelerator's address space is huge, so a limit on it would end every worker.
             memory=None if on_device else limits.memory,
-            imports=("fuzz.campaign.probed_imports", *self.target.requires, "fuzz.judge"),
+            imports=("fuzz.campaign.probed_imports", *self.target.requires, "fuzz.judge", _judging(self.target)),
             shared=self.plan.size,
             core=limits.core,
             environment=environment,
@@ -173,7 +173,14 @@ def _served(target: Target) -> Served | None:
     return Served(target)
 
 
+def _judging(target: Target) -> str:
+    """The module that judges cases of the target: imported once, before workers are forked."""
+    return BENCHES[target.kind].partition(":")[0]
+
+
 def _obituary(name: str, outcome: Outcome) -> str:
     details = outcome.message or outcome.fate.value
+    if outcome.error_type == f"{UsageError.__module__}.{UsageError.__name__}":
+        return f"Target {name!r} cannot be opened: {details}"  # the user's to mend: our stack would only hide how
     stack = f"\n{outcome.stack.strip()}" if outcome.stack else ""
     return f"Target {name!r} cannot be opened ({outcome.fate}): {outcome.error_type} {details}{stack}".rstrip()

@@ -280,8 +280,9 @@ class HttpLab:
         return (texts.pop() if len(texts) == 1 else ""), max(reply.seconds for reply in replies[1:])
 
     def _refusal(self, reply: Reply) -> str:
-        said = redact(reply.body[:200].decode(errors="replace")) or reply.problem
-        shown = f"{reply.status or reply.end.value} {said!r}"
+        said = reply.problem or redact(reply.body[:200].decode(errors="replace")).strip()
+        how = [] if reply.end is End.COMPLETE else [reply.end.value]
+        shown = " ".join([*([str(reply.status)] if reply.status else []), *how, repr(said)])
         return (
             f"The server at {self.server.client.address.url} does not answer a plain request in the "
             f"{self.dialect.name} dialect for model {self.limits.model!r}: {shown}. "
