@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from targets.contract import Limits, Target, TargetKind
@@ -31,6 +32,7 @@ MODEL_VARIABLE = "INFERFUZZ_MODEL"
 """Name of the model to ask for, where the server does not list it."""
 DEADLINE_VARIABLE = "INFERFUZZ_DEADLINE"
 """Seconds that a server may take for one answer, where it is slower than `DEADLINE` allows."""
+_INSTALL = "pip install 'inferfuzz[server]'"
 DEADLINE = 5.0
 _NAME = re.compile(r"(?:(?P<dialect>[a-z]+)(?::(?P<family>[a-z.-]+))?\+)?(?P<rest>https?://.*|cmd:.*)", re.DOTALL)
 _UNKNOWN_LIMITS = Limits(vocab_size=2**31, context_length=2**31)
@@ -107,7 +109,7 @@ def reference_target(dialect: str) -> Target:
         max_samples=HASH.limits.max_samples,
     )
     api = HttpApi(dialect=dialect, family="reference", limits=limits)
-    return _target(
+    target = _target(
         f"reference-{dialect}",
         f"reference front end, {dialect} dialect",
         api,
@@ -115,6 +117,8 @@ def reference_target(dialect: str) -> Target:
         HASH.limits,
         modules=("targets.reference.server",),
     )
+    serving = dict.fromkeys(("starlette", "uvicorn"), _INSTALL)
+    return replace(target, requires={**target.requires, **serving, **HASH.requires})
 
 
 def reference_command(dialect: str) -> Target:
@@ -192,7 +196,7 @@ def _target(
         kind=TargetKind.HTTP,
         api=api,
         modules=modules,
-        requires={"h11": "pip install 'inferfuzz[server]'", "jsonschema": "pip install 'inferfuzz[server]'"},
+        requires=dict.fromkeys(("h11", "jsonschema"), _INSTALL),
     )
 
 
