@@ -65,7 +65,7 @@ def leaving_isolation(lab: Lab, case: Trace) -> Iterator[Violation]:
         left = lab.record(_leaving(case, name, step))
         lab.tally.looked += 1
         if left.sound:
-            yield from _served_alike(lab, "P37", lab.base, left, frozenset())
+            yield from _served_alike(lab, "P37", lab.base, left)
 
 
 def _judge(lab: Lab, clean: Recording, faulty: Recording) -> Iterator[Violation]:
@@ -104,17 +104,21 @@ def _unexplained(faulty: Recording, failed: frozenset[str]) -> Iterator[Violatio
 
 
 def _served_alike(
-    lab: Lab, code: str, usual: Recording, other: Recording, failed: frozenset[str]
+    lab: Lab, code: str, usual: Recording, other: Recording, failed: frozenset[str] | None = None
 ) -> Iterator[Violation]:
-    """Requests with a fixed result, compared as far as they got; of failed ones the beginning that they have."""
+    """Requests with a fixed result, compared as far as they got; of failed ones the beginning that they have.
+
+    Without a fault (`failed` is None) the runs can be repeated under other seeds. With one they cannot, since it would
+    strike elsewhere; sampled tokens that part are excused then.
+    """
+    hit = failed or frozenset()
     kind = "prefix_cache" if lab.values("prefix_cache") else BATCH
     for name, answer in usual.answers.items():
         if not answer.accepted or answer.breaches or not answer.deterministic:
             continue
-        left = (usual, _open(answer) if name in failed else answer)
-        right = (other, _open(other.answers[name]) if name in failed else other.answers[name])
-        # A repetition under other seeds would have other faults, so sampled tokens that part are excused.
-        yield from relate_answers(lab, code, left, right, kind, repeatable=False)
+        left = (usual, _open(answer) if name in hit else answer)
+        right = (other, _open(other.answers[name]) if name in hit else other.answers[name])
+        yield from relate_answers(lab, code, left, right, kind, repeatable=failed is None)
 
 
 def _open(answer: Answer) -> Answer:

@@ -45,7 +45,9 @@ def fault_isolation(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
         for fault in faults:
             lab.tally.looked += 1
             lab.tally.compared += 1
-            found = [*_judge(runner, way, usual, fault), *_aftermath(lab, case, runner, base)]
+            # What an earlier case has left behind is not this fault's doing.
+            before = runner.settle() if isinstance(runner, CancelsGraphs) else ()
+            found = [*_judge(runner, way, usual, fault), *_aftermath(lab, case, runner, base, before)]
             yield from (_caused_by(fault, violation) for violation in found)
             if found:
                 return
@@ -94,8 +96,11 @@ def _judge(runner: RunsGraphs, way: Way, usual: tuple[GraphResult, ...], fault: 
         yield Violation(code="G13", slug="several-fail", message=f"{failed} runs fail together")
 
 
-def _aftermath(lab: GraphLab, case: GraphCase, runner: RunsGraphs, base: GraphResult) -> Iterator[Violation]:
-    if isinstance(runner, CancelsGraphs) and (active := runner.settle()):
+def _aftermath(
+    lab: GraphLab, case: GraphCase, runner: RunsGraphs, base: GraphResult, before: tuple[str, ...]
+) -> Iterator[Violation]:
+    left = runner.settle() if isinstance(runner, CancelsGraphs) else ()
+    if active := [name for name in left if name not in before]:
         message = f"the run has ended, {', '.join(active)} went on"
         yield Violation(code="G13", slug="active-afterwards", message=message)
     slug, sentence = course_difference(base, lab.run(case))
