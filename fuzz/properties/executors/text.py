@@ -15,6 +15,10 @@ REPLACEMENT = "\ufffd"
 PROBE = "Az 0\té€😀"
 """A tokenizer that keeps this keeps every text; one that does not normalises."""
 LONE_SURROGATE = "\ud800"
+MOST_TOKENS = 256
+"""Tokens of the vocabulary, evenly spaced, whose text is encoded again."""
+ENOUGH = 8
+"""So few with several characters say nothing: some of any vocabulary never come back by themselves."""
 
 
 @register(
@@ -48,7 +52,8 @@ def tokenizer_round_trip(lab: Lab, _case: Trace) -> Iterator[Violation]:
 
     A tokenizer that normalises text, or refuses some, need only be stable: decoding and encoding again changes nothing
     more. A lone surrogate is refused with a `RequestRejected` that says what is wrong and what is allowed; it is tried
-    beside texts that are not ASCII.
+    beside texts that are not ASCII. Of the vocabulary's tokens with several characters at least one comes back as
+    itself from its text: otherwise the merges are not in use at all.
     """
     strict = _round_trip(lab, PROBE) == PROBE
     for text in _texts(lab):
@@ -64,7 +69,7 @@ def tokenizer_round_trip(lab: Lab, _case: Trace) -> Iterator[Violation]:
             message = f"{once!r} is not stable: it comes back as {_round_trip(lab, once)!r}"
             yield Violation(code="P33", slug="unstable", message=message)
             return
-        wrong = None if text.isascii() else _lone_surrogate(lab, text)
+        wrong = _unused_merges(lab) if text.isascii() else _lone_surrogate(lab, text)
         if wrong is not None:
             yield wrong
             return
@@ -138,9 +143,28 @@ def _lone_surrogate(lab: Lab, text: str) -> Violation | None:
     try:
         lab.bench.tokenize(text + LONE_SURROGATE)
     except RequestRejected as refusal:
-        if refusal.field and refusal.allowed:
+        if refusal.field and refusal.allowed and refusal.value is not None:
             return None
         message = f"the refusal of a lone surrogate does not say what is wrong and what is allowed: {refusal}"
         return Violation(code="P33", slug="refusal-says-nothing", message=message)
     message = "a text with a lone surrogate is encoded instead of refused"
     return Violation(code="P33", slug="lone-surrogate", message=message)
+
+
+def _unused_merges(lab: Lab) -> Violation | None:
+    """Whether no token of several characters is ever chosen for its own text."""
+    tried = 0
+    for token in range(0, lab.limits.vocab_size, max(1, lab.limits.vocab_size // MOST_TOKENS)):
+        try:
+            text = lab.bench.detokenize((token,))
+            if token in lab.limits.special_token_ids or len(text) < 2 or REPLACEMENT in text:
+                continue
+            tried += 1
+            if tuple(lab.bench.tokenize(text)) == (token,):
+                return None
+        except Exception:  # noqa: BLE001 - a token without text, which no answer would hold
+            continue
+    if tried < ENOUGH:
+        return None
+    message = f"none of {tried} tokens with several characters comes back from its own text: merges are not in use"
+    return Violation(code="P33", slug="merges-not-in-use", message=message)

@@ -68,3 +68,11 @@ def test_p33_sees_a_refusal_that_does_not_say_what_is_allowed(
     monkeypatch.setattr(tokenizer, "encode", silent)
 
     assert signatures(make_trace(make_request(stop=("é",))), "P33") == {"P33/refusal-says-nothing"}
+
+
+def test_p33_sees_a_tokenizer_that_never_merges(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    monkeypatch.setattr(tokenizer, "_longest_piece", lambda data, start: data[start : start + 1])
+
+    assert signatures(make_trace(make_request(stop=("ab",))), "P33") == {"P33/merges-not-in-use"}
