@@ -30,8 +30,11 @@ def greedy_penalty(case: Trace) -> bool:
 
 
 def effects(case: Trace) -> bool:
-    """A bias, or a draw with a seed."""
-    return any(one.logit_bias or (one.seed is not None and one.temperature > 0) for one in _sampling(case))
+    """A bias, a repetition penalty, or a draw with a seed."""
+    return any(
+        one.logit_bias or one.repetition_penalty != 1.0 or (one.seed is not None and one.temperature > 0)
+        for one in _sampling(case)
+    )
 
 
 def has_penalty(sampling: SamplingParams) -> bool:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
 from fuzz.lab.lab import Lab
-from fuzz.lab.recording import Answer
+from fuzz.lab.recording import Answer, Recording
 from fuzz.lab.relation import relate, steady
 from fuzz.lab.tolerance import BATCH, REPEAT
+from fuzz.properties.executors.options import rewritten
 from fuzz.properties.model import Violation
 from fuzz.properties.registry import register
-from targets.contract import KnobValue
+from targets.contract import KnobValue, Request
+from targets.domain import NEUTRAL
 from targets.trace import MAX_STEP, Arrival, Trace
 
 MOST_ALONE = 6
 """Requests of one case that are also run alone."""
+REPEATS = 8
+"""Tokens that a request generates at least where it is made to repeat itself."""
+PLAIN = {
+    name: getattr(NEUTRAL, name)
+    for name in ("repetition_penalty", "presence_penalty", "frequency_penalty", "stop", "stop_token_ids", "min_tokens")
+}
 
 
 @register(
@@ -112,18 +121,16 @@ def preemption_invariance(lab: Lab, case: Trace) -> Iterator[Violation]:
 def speculation_invariance(lab: Lab, case: Trace) -> Iterator[Violation]:
     """Speculative decoding changes no greedy result: tokens, log-probabilities, text, ending and token counts.
 
-    Every setting of the knob is compared with plain decoding.
+    Every setting of the knob is compared with plain decoding: on the case, and on the case with each greedy request
+    biased to repeat its first token, since drafts are right where text repeats.
     """
     plain, *drafted = sorted(lab.values("speculative"), key=float)
-    reference = lab.record(case, speculative=plain)
-    for value in drafted:
-        run = lab.record(case, speculative=value)
-        greedy = [
-            (name, name)
-            for name, answer in reference.answers.items()
-            if name in run.answers and not answer.breaches and answer.request.sampling.temperature == 0
-        ]
-        yield from relate(lab, "P20", reference, run, "speculative", pairs=greedy)
+    repeating = rewritten(lab, case, lambda request: _repeating(lab, request))
+    for trace in (case, repeating) if repeating != case else (case,):
+        reference = lab.record(trace, speculative=plain)
+        for value in drafted:
+            run = lab.record(trace, speculative=value)
+            yield from relate(lab, "P20", reference, run, "speculative", pairs=_greedy(reference, run))
 
 
 @register(
@@ -158,6 +165,28 @@ def twice(case: Trace, answer: Answer) -> Trace:
 def repeated_id(answer: Answer) -> str:
     """Id of the repetition."""
     return f"{answer.request.id}-again"
+
+
+def _greedy(left: Recording, right: Recording) -> list[tuple[str, str]]:
+    return [
+        (name, name)
+        for name, answer in left.answers.items()
+        if name in right.answers and not answer.breaches and answer.request.sampling.temperature == 0
+    ]
+
+
+def _repeating(lab: Lab, request: Request) -> dict[str, Any]:
+    """What makes a greedy request choose its first token over and over, for a few tokens."""
+    answer, bound = lab.base.answers.get(request.id), lab.domain.bounds.get("logit_bias")
+    tokens = answer.samples[0].tokens if answer is not None and answer.samples else ()
+    if request.sampling.temperature > 0 or not tokens or bound is None or bound.maximum is None:
+        return {}
+    most = lab.limits.context_length - len(request.prompt)
+    changes = {"ignore_eos": True, "max_tokens": max(request.sampling.max_tokens, min(REPEATS, most))}
+    # The tokens are all alike, so what each was chosen from has to be compared.
+    changes["logprobs"] = min(1, lab.limits.max_logprobs)
+    supported = {name: value for name, value in changes.items() if name in lab.domain.supported}
+    return PLAIN | supported | {"logit_bias": {tokens[0]: bound.maximum}}
 
 
 def _extremes(lab: Lab, case: Trace, knob: str) -> list[KnobValue]:

@@ -18,15 +18,22 @@ from fuzz.properties.executors import asked
 from fuzz.properties.model import Violation
 from fuzz.properties.registry import register
 from targets.contract import Request, SamplingParams, ScoresTokens
-from targets.domain import breaches
+from targets.domain import NEUTRAL, breaches
 from targets.trace import Arrival, Trace
 
 NEVER = "\u2400 never generated \u2400"
 """A stop string that no model stumbles upon."""
 ANOTHER_SEED = 104_729
 DRAWN_TOKENS = 12
+CHILDREN = 3
+"""Samples that a request is asked for which has fewer."""
+MOST_PARENTS = 2
+"""Requests of a case that are asked for several samples."""
 COLD, HOT = 0.05, 2.0
 """Temperatures of the neighbours of a filtered request."""
+FILTERS = {"top_p": 0.95, "min_p": 0.1}
+"""For a request without these; how many tokens they leave depends on the temperature."""
+SMALLEST = 5e-324
 COLLISION = 1e-9
 """Samples that agree although that is less likely than this are no coincidence."""
 STRONGEST = 50.0
@@ -48,8 +55,9 @@ Change = Callable[[Request], dict[str, Any]]
 def seed_scope(lab: Lab, case: Trace) -> Iterator[Violation]:
     """Seeded draws depend on (request, seed, sample) alone.
 
-    In the reverse order of arrival every request draws the same. With n > 1, sample 0 equals the only sample of the
-    request with n = 1, and samples differ from each other unless that is likely by their distributions.
+    In the reverse order of arrival every request draws the same. Of several samples sample 0 equals the only one of the
+    request with n = 1, and samples differ from each other unless that is likely by their distributions. (A request
+    with one sample is asked for three, at a high temperature.)
     """
     seeded = [a for a in lab.base.valid() if a.request.sampling.temperature > 0 and a.deterministic]
     if not seeded or not lab.base.sound:
@@ -60,11 +68,11 @@ def seed_scope(lab: Lab, case: Trace) -> Iterator[Violation]:
         forward = lab.record(msgspec.structs.replace(case, arrivals=arrivals))
         backward = lab.record(msgspec.structs.replace(case, arrivals=arrivals[::-1]))
         yield from relate(lab, "P18", forward, backward, BATCH, pairs=names)
-    for answer in seeded:
-        if answer.request.sampling.n > 1:
-            many, single = lab.alone(answer.request), lab.alone(_with(answer.request, n=1))
-            yield from relate(lab, "P18", single, many, BATCH, pairs=[(answer.request.id, answer.request.id)])
-            yield from _alike(lab, answer)
+    for request in [_parent(lab, answer.request) for answer in seeded[:MOST_PARENTS]]:
+        many, single = lab.alone(request), lab.alone(_with(request, n=1))
+        if request.sampling.n > 1 and many.sound and many.answers[request.id].accepted:
+            yield from relate(lab, "P18", single, many, BATCH, pairs=[(request.id, request.id)])
+            yield from _alike(lab, many.answers[request.id])
 
 
 @register(
@@ -93,14 +101,15 @@ def sampler_metamorphics(lab: Lab, case: Trace) -> Iterator[Violation]:
 
     The sampled requests of the case are made greedy by temperature 0, and by each of these in place of it. Adding the
     same bias to every token is tried where the domain allows so many biases and no repetition penalty is in use. The
-    first request that uses a filter, a much colder and a much hotter copy of it draw together what each draws alone.
+    first request that uses a filter, or else the first seeded one with filters, draws beside a much colder and a much
+    hotter copy what it draws alone, and so do these.
     """
     sampled = [a.request for a in lab.base.valid() if a.request.sampling.temperature > 0]
     if sampled:
-        greedy = lab.record(_rewritten(lab, case, partial(_greedy, change={})))
+        greedy = lab.record(rewritten(lab, case, partial(_greedy, change={})))
         for change in GREEDY:
             if set(change) <= set(lab.domain.supported):
-                limited = lab.record(_rewritten(lab, case, partial(_greedy, change=change)))
+                limited = lab.record(rewritten(lab, case, partial(_greedy, change=change)))
                 yield from relate(lab, "P27", greedy, limited, BATCH)
         yield from _rows_apart(lab, case, sampled)
     if lab.limits.vocab_size <= lab.domain.max_logit_bias and "logit_bias" in lab.domain.supported:
@@ -118,7 +127,8 @@ def parameters_have_an_effect(lab: Lab, _case: Trace) -> Iterator[Violation]:
     """A parameter that a request of the case uses works when it is strong.
 
     With `logit_bias`: the largest bias forces a token, the smallest bans the first one chosen. With a seed and a
-    temperature: another seed gives other tokens, unless equal ones are likely by their distributions.
+    temperature: another seed gives other tokens, unless equal ones are likely by their distributions. With a repetition
+    penalty: so it does under the smallest positive penalty, where the tokens of the prompt are drawn alike.
     """
     for answer in lab.base.valid():
         request = answer.request
@@ -126,13 +136,15 @@ def parameters_have_an_effect(lab: Lab, _case: Trace) -> Iterator[Violation]:
             yield from _biased(lab, request)
         if request.sampling.seed is not None and request.sampling.temperature > 0:
             yield from _reseeded(lab, answer)
+        if request.sampling.repetition_penalty != 1.0:
+            yield from _strongest_penalty(lab, request)
 
 
 def _with(request: Request, **changes: Any) -> Request:
     return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, **changes))
 
 
-def _rewritten(lab: Lab, case: Trace, change: Change) -> Trace:
+def rewritten(lab: Lab, case: Trace, change: Change) -> Trace:
     """The case with the sampling parameters of its valid requests changed, as far as they stay in the domain."""
     arrivals = []
     for arrival in case.arrivals:
@@ -143,7 +155,7 @@ def _rewritten(lab: Lab, case: Trace, change: Change) -> Trace:
 
 
 def _unchanged(lab: Lab, case: Trace, code: str, change: Change) -> Iterator[Violation]:
-    changed = _rewritten(lab, case, change)
+    changed = rewritten(lab, case, change)
     if changed != case:
         yield from relate(lab, code, lab.base, lab.record(changed), BATCH)
 
@@ -186,12 +198,16 @@ def _shifted(lab: Lab, request: Request) -> dict[str, Any]:
 
 
 def _rows_apart(lab: Lab, case: Trace, sampled: list[Request]) -> Iterator[Violation]:
-    filtered = [one for one in sampled if one.sampling.seed is not None and is_filtered(one.sampling)]
-    if not filtered:
+    seeded = [one for one in sampled if one.sampling.seed is not None]
+    if not seeded:
         return
-    room = lab.limits.context_length - len(filtered[0].prompt)
-    longer = max(filtered[0].sampling.max_tokens, min(DRAWN_TOKENS, room))
-    request = _with(filtered[0], n=1, max_tokens=longer)
+    first = next((one for one in seeded if is_filtered(one.sampling)), seeded[0])
+    room = lab.limits.context_length - len(first.prompt)
+    longer = max(first.sampling.max_tokens, min(DRAWN_TOKENS, room))
+    added = {name: value for name, value in FILTERS.items() if name in lab.domain.supported}
+    own = {name: getattr(first.sampling, name) for name in added}
+    filters = {name: own[name] if own[name] != getattr(NEUTRAL, name) else value for name, value in added.items()}
+    request = _with(first, n=1, max_tokens=longer, **filters)
     copies = [
         msgspec.structs.replace(_with(request, temperature=warmth, seed=1), id=f"{request.id}-at-{warmth:g}")
         for warmth in (COLD, HOT)
@@ -200,6 +216,16 @@ def _rows_apart(lab: Lab, case: Trace, sampled: list[Request]) -> Iterator[Viola
     together = lab.record(Trace(arrivals=tuple(Arrival(request=one) for one in (request, *fine)), knobs=case.knobs))
     for one in (request, *fine):
         yield from relate(lab, "P27", lab.alone(one), together, BATCH, pairs=[(one.id, one.id)])
+
+
+def _parent(lab: Lab, request: Request) -> Request:
+    """The request with several samples; one that has a single sample is made hot and longer, so that they part."""
+    if request.sampling.n > 1:
+        return request
+    room = lab.limits.context_length - len(request.prompt)
+    longer = max(request.sampling.max_tokens, min(DRAWN_TOKENS, room))
+    several = _with(request, n=CHILDREN, temperature=HOT, max_tokens=longer, top_k=0, top_p=1.0, min_p=0.0)
+    return request if breaches(several, lab.domain, lab.limits) else several
 
 
 def _alike(lab: Lab, answer: Answer) -> Iterator[Violation]:
@@ -241,6 +267,18 @@ def _reseeded(lab: Lab, answer: Answer) -> Iterator[Violation]:
     if again and again[0].tokens == first.samples[0].tokens:
         message = f"{request.id}: another seed gives the same {len(first.samples[0].tokens)} tokens"
         yield Violation(code="P31", slug="seed-without-effect", message=message, request_id=request.id)
+
+
+def _strongest_penalty(lab: Lab, request: Request) -> Iterator[Violation]:
+    room = lab.limits.context_length - len(request.prompt)
+    sampling = SamplingParams(
+        temperature=1.0, seed=1, repetition_penalty=SMALLEST, ignore_eos=True, max_tokens=min(DRAWN_TOKENS, room)
+    )
+    extreme = msgspec.structs.replace(request, sampling=sampling)
+    if not breaches(extreme, lab.domain, lab.limits):
+        run = lab.alone(extreme)
+        if run.sound and run.answers[request.id].accepted:
+            yield from _reseeded(lab, run.answers[request.id])
 
 
 def _biased(lab: Lab, request: Request) -> Iterator[Violation]:

@@ -26,6 +26,8 @@ DECIDED = 0.9
 """Where one token has more than this before any filter, a few hundred draws do not show what a filter does."""
 CANDIDATES = (0.4, 0.9, 1.6)
 """How far, in logits over the temperature, the next best tokens then trail the best one."""
+COLDEST = 0.05
+"""Below this temperature candidates would have to come as close as rounding."""
 CUTS: dict[str, Any] = {"top_k": 2, "top_p": 0.6, "min_p": 0.5}
 """Filters that each leave two of those candidates."""
 
@@ -146,7 +148,9 @@ def _undecided(lab: Lab, request: Request) -> Request:
     The request itself where that is not possible in the documented domain.
     """
     row, sampling = _first_row(lab, request), request.sampling
-    if row is None or np.exp(log_softmax(at_temperature(row, sampling.temperature))).max() <= DECIDED:
+    if row is None or sampling.temperature < COLDEST:
+        return request
+    if np.exp(log_softmax(at_temperature(row, sampling.temperature))).max() <= DECIDED:
         return request
     # A repetition penalty comes after the bias and bends it, but only for tokens of the prompt.
     fixed = set(request.prompt) if sampling.repetition_penalty != 1.0 else set()
