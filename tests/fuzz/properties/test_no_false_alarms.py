@@ -11,7 +11,7 @@ import pytest
 from fuzz.lab.lab import Lab
 from fuzz.lab.verdict import judge
 from fuzz.properties.model import Cost, Verdict
-from fuzz.properties.registry import applicable, capability_names
+from fuzz.properties.registry import applicable, capability_names, find
 from strategies.generate import generate_trace
 from strategies.space import space_of
 from targets.contract import Request, SamplingParams, Target, TargetKind
@@ -93,3 +93,10 @@ def test_the_unbroken_executor_passes_where_its_broken_copies_fail(
     codes = ("P4", "P5", "P6", "P9", "P10", "P14", "P18", "P21", "P24", "P25", "P27", "P28", "P29", "P30", "P31", "P33")
 
     assert signatures(trace, *codes, target=HASH) == set()
+
+
+def test_draws_are_not_counted_between_candidates_closer_than_rounding() -> None:
+    sampling = SamplingParams(temperature=5e-324, seed=29, ignore_eos=True, max_tokens=5)
+    trace = Trace(arrivals=(Arrival(request=Request(id="r", prompt=(7,), sampling=sampling)),))
+
+    assert judge(Lab(DECODER), trace, [find("P26")]).violations == ()
