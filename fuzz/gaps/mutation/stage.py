@@ -71,10 +71,11 @@ def stage(
 
 
 def _renew(folder: Path, mutated: Sequence[str]) -> None:
-    """mutmut takes a module that an earlier run only copied for one that is mutated already."""
+    """mutmut takes a module that a run for other modules only copied for one that is mutated already."""
     for path in mutated:
-        if not (folder / "mutants" / f"{path}.meta").is_file():
-            (folder / "mutants" / path).unlink(missing_ok=True)
+        copy = folder / "mutants" / path
+        if copy.is_file() and b"_mutmut_mutated" not in copy.read_bytes():
+            copy.unlink()
 
 
 class _Tests(msgspec.Struct, frozen=True):

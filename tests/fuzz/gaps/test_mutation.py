@@ -189,14 +189,13 @@ def test_changed_properties_test_everything_again(
 
 
 def test_a_module_that_was_only_copied_so_far_is_mutated_when_asked_for(project: Path) -> None:
-    folder = project / "scratch"
-    for name in ("engine.py", "cache.py"):
-        (folder / "mutants" / "tinyengine").mkdir(parents=True, exist_ok=True)
-        (folder / "mutants" / "tinyengine" / name).write_text("")
-    (folder / "mutants" / "tinyengine" / "engine.py.meta").write_text('{"exit_code_by_key": {}}')
-    staged(folder, modules=("tinyengine/engine.py", "tinyengine/cache.py"))
-    assert (folder / "mutants" / "tinyengine" / "engine.py").exists()
-    assert not (folder / "mutants" / "tinyengine" / "cache.py").exists()
+    folder = project / "scratch" / "mutants" / "tinyengine"
+    folder.mkdir(parents=True)
+    (folder / "engine.py").write_text("@_mutmut_mutated(f__mutmut)")
+    (folder / "cache.py").write_text("")
+    staged(project / "scratch", modules=("tinyengine/engine.py", "tinyengine/cache.py"))
+    assert (folder / "engine.py").exists()
+    assert not (folder / "cache.py").exists()
 
 
 def test_mutants_are_read_with_function_and_nearest_property(tmp_path: Path) -> None:
