@@ -179,12 +179,11 @@ class Triage:
     def _finding(
         self, trial: Trial, signature: str, codes: tuple[str, ...] | None, executions: int, seconds: float
     ) -> Finding:
-        """The finding as it is before anything was tried."""
+        """The finding as it is before anything was tried; whether what else broke belongs to it, shrinking shows."""
         return Finding(
             id=identity(self.context.target, signature),
             title=_title(trial, signature),
             signature=signature,
-            also=tuple(other for other in signatures(trial) if other != signature),
             target=self.context.target,
             device=self.context.device,
             dtype=self.context.dtype,

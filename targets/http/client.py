@@ -60,6 +60,9 @@ def perform(client: Client, case: HttpCase) -> tuple[Reply, ...]:
         if connection and kept is None:
             connection.close()
         reply, connection = _exchange(client, exchange, kept)
+        if kept and reply.status is None and reply.end in (End.CLOSED, End.RESET):
+            # A server may close an idle connection at any moment, also when the next request is on its way.
+            reply, connection = _exchange(client, exchange, None)
         replies.append(reply)
         before = exchange
     if connection:

@@ -71,7 +71,7 @@ FAMILIES = {
                 *("stop-too-many", "logit_bias-too-large", "logit_bias-too-small"),
                 *("messages.role-*", "messages.content-empty"),
                 *("n-*", "echo-*", "logprobs-*", "top_logprobs-*", "presence_penalty-*", "stream_options*", "user-*"),
-                "stream-inconsistent",
+                *("stream-inconsistent", "stream-missing"),
             ),
             excused=("H4/envelope", "*/created-varies"),
             one_prompt=True,
