@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,15 +57,22 @@ def case(**fields: Json) -> HttpCase:
     return HttpCase(dialect="openai", exchanges=(exchange,))
 
 
+def await_death(bench: ServerBench) -> None:
+    process = bench.server.process
+    assert process is not None
+    until = time.monotonic() + 10
+    while process.is_alive:
+        assert time.monotonic() < until, "the server has not died"
+        time.sleep(0.02)
+
+
 def test_a_death_is_named_the_guilty_case_is_proven_and_the_server_is_back(bench: ServerBench) -> None:
     health = [found for found in properties(TargetKind.HTTP) if found.code == "H3"]
     poison = case(user="poison")
     assert bench.judge(case(), health).violations == ()
     # The server dies a moment after it has answered, so the next case is the one that sees it.
     assert bench.judge(poison, []).violations == ()
-    process = bench.server.process
-    assert process is not None
-    process.process.wait(timeout=10)
+    await_death(bench)
     verdict = bench.judge(case(user="innocent"), health)
     assert [violation.signature for violation in verdict.violations] == ["H3/server-died"]
     assert decode(verdict.literal, HttpCase) == poison
@@ -76,9 +84,8 @@ def test_a_death_is_named_the_guilty_case_is_proven_and_the_server_is_back(bench
 def test_of_a_case_of_several_requests_the_guilty_one_is_proven(bench: ServerBench) -> None:
     exchanges = [case(user=user).exchanges[0] for user in ("a", "poison", "b")]
     verdict = bench.judge(HttpCase(dialect="openai", exchanges=tuple(exchanges), concurrent=True), [])
-    process = bench.server.process
-    if verdict.violations == () and process is not None:
-        process.process.wait(timeout=10)
+    if verdict.violations == ():
+        await_death(bench)
         verdict = bench.judge(case(), [])
     assert [violation.signature for violation in verdict.violations] == ["H3/server-died"]
     assert decode(verdict.literal, HttpCase) == case(user="poison")
