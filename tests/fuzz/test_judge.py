@@ -66,7 +66,7 @@ def test_a_derived_case_comes_back_literal(judge: Any) -> None:
 def test_a_description_says_what_applies_and_how_exact_it_is(judge: Any) -> None:
     found = msgspec.json.decode(judge(msgspec.json.encode(Call(describe=True))), type=Description)
 
-    assert found.capabilities == ("Detokenizes", "InjectsFaults", "ReportsResources", "ScoresTokens")
+    assert found.capabilities == ("Detokenizes", "InjectsFaults", "ReportsResources", "SavesState", "ScoresTokens")
     assert "P16" in found.observing
     assert "P13" in found.relating
     assert found.missing == {}

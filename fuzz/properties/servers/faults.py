@@ -15,7 +15,7 @@ from targets.http.case import HttpCase
 from targets.http.client import perform
 from targets.http.dialects.model import Answer
 from targets.http.dialects.strict_json import StrictJsonError, parse
-from targets.http.faults import ServerFaults
+from targets.http.faults import FaultsUnavailableError, ServerFaults
 from targets.http.reply import End, Reply
 
 MOST_FAULTS = 6
@@ -35,16 +35,22 @@ def check_fault_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     the canary is answered as ever, nothing is in flight, and all blocks are back. The points and how often each is
     passed are the server's to tell; of a case with more than six passes six are tried, of each point in its turn.
     """
-    if not lab.server.family.faults:
+    if not lab.server.family.faults or lab.health() is not None:
+        # A server that the case itself has broken down is named by the health check.
         return
     served = [(place, asked) for place, asked in enumerate(lab.asked) if _succeeds(lab, asked)]
     faults = ServerFaults(lab.server)
     alone = {place: lab.steady(asked) for place, asked in served}
     for fault in _choice(lab, faults, case):
         lab.tally.looked += 1
-        faults.inject(fault)
-        replies = perform(lab.server.client, case)
-        faults.inject(None)
+        try:
+            faults.inject(fault)
+            replies = perform(lab.server.client, case)
+            faults.inject(None)
+        except FaultsUnavailableError as error:
+            gone = lab.violation("H35", "server-gone", f"the server does not answer any more: {error}")
+            yield _caused_by(fault, gone)
+            return
         found = [*_judge(lab, served, replies, alone), *_aftermath(lab)]
         yield from (_caused_by(fault, violation) for violation in found)
         if found:
