@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
@@ -19,11 +21,14 @@ def show_mutation(report: MutationReport, console: Console, most: int = MOST) ->
     rows = (*report.modules, *report.tiers)
     seen = [str(bucket) for bucket in Bucket if any(row.buckets.get(str(bucket)) for row in rows)]
     listed = ("explained", "apart") if any(row.explained for row in rows) else ()
-    for title in ("", *seen, "score", *listed):
-        table.add_column(title, justify="right" if title else "left")
+    folder = _shared_folder([row.name for row in report.modules])
+    table.add_column(folder, no_wrap=True)
+    for title in (*seen, "score", *listed):
+        table.add_column(title, justify="right")
     for row in rows:
+        name = f"tier {row.name}" if row in report.tiers else row.name.removeprefix(folder)
         counts = (str(row.buckets.get(bucket, 0)) for bucket in seen)
-        table.add_row(_name(row, report), *counts, _score(row.score), *_apart(row)[: len(listed)])
+        table.add_row(name, *counts, _score(row.score), *_apart(row)[: len(listed)])
     console.print(table)
     open_ones = sorted(report.survivors, key=lambda mutant: bool(mutant.explained))
     for mutant in open_ones[:most]:
@@ -40,8 +45,10 @@ def show_mutation(report: MutationReport, console: Console, most: int = MOST) ->
     console.print(Text.assemble((word, style), f": {report.target}, {report.cases} cases, {report.seconds:.0f} s"))
 
 
-def _name(row: ModuleScore, report: MutationReport) -> str:
-    return f"tier {row.name}" if row in report.tiers else row.name
+def _shared_folder(paths: list[str]) -> str:
+    """The folder that all paths lie in, said once so that a narrow terminal shows where they differ."""
+    shared = os.path.commonpath(paths) if len(paths) > 1 else ""
+    return f"{shared}/" if shared else ""
 
 
 def _score(score: float) -> str:
