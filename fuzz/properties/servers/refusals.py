@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fuzz.lab.server_causes import check_of
+from fuzz.lab.server_causes import check_of, error_label
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.answering import on_the_wire
@@ -17,7 +17,7 @@ from fuzz.properties.servers.registration import server_property
 from targets.http.case import Exchange, HttpCase, Intent
 from targets.http.dialects.strict_json import StrictJsonError, parse
 from targets.http.proof import prove
-from targets.http.reply import End
+from targets.http.reply import End, Reply
 from targets.http.wire import bytes_of, with_body
 
 CLIENT_ERRORS = frozenset({400, 401, 403, 404, 405, 406, 408, 411, 413, 414, 415, 417, 422, 429, 431})
@@ -109,9 +109,28 @@ def check_stream_refusal(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
         lab.tally.compared += 1
         first, second = _class(asked.reply.status), _class(reply.status)
         if first != second:
-            slug = "class-differs" if reply.end is End.COMPLETE else reply.end.value
             message = f"{asked.reply.status}, and {reply.status or reply.end.value} with the other setting of stream"
-            yield lab.violation("H43", slug, message, asked)
+            slug, cause = _parting(lab, asked, reply)
+            yield lab.violation("H43", slug, message, asked, cause=cause, variant=_name_of(asked))
+
+
+def _parting(lab: HttpLab, asked: Asked, flipped: Reply) -> tuple[str, str]:
+    """Slug and cause of two classes that differ: the server's error if one of them is, else the check that is missing.
+
+    A server fails in many places, and each is a bug of its own.
+    """
+    if flipped.end is not End.COMPLETE:
+        return flipped.end.value, ""
+    defect = asked.exchange.defect
+    for reply in (asked.reply, flipped):
+        if (reply.status or 0) >= 500:
+            label = error_label(reply, defect, lab.log())
+            return f"class-differs/{label}" if label else "class-differs", f"{reply.status} {label}" if label else ""
+    return f"class-differs/{check_of(defect)}" if defect else "class-differs", ""
+
+
+def _name_of(asked: Asked) -> str:
+    return asked.exchange.defect.name if asked.exchange.defect else ""
 
 
 def _envelope(lab: HttpLab, asked: Asked, status: int) -> Iterator[Violation]:

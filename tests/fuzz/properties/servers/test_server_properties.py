@@ -310,7 +310,7 @@ def test_a_refusal_that_depends_on_the_stream_is_named(bench: Bench) -> None:
         return 200 if b'"stream": true' in bench.mock.requests[-1].body else status
 
     bench.spoiling.status = accept
-    assert bench.kinds("openai", bad("openai", temperature=3), only="H43") == {"H43/class-differs"}
+    assert bench.kinds("openai", bad("openai", temperature=3), only="H43") == {"H43/class-differs/out-of-range"}
 
 
 def test_secrets_of_the_client_are_in_no_violation(bench: Bench) -> None:
