@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 
 from strategies.http.breaking.editing import json_of, text_of, with_bytes, with_json, with_message
@@ -109,6 +110,17 @@ def _nested(source: Source, space: HttpSpace, exchange: Exchange) -> Exchange:
     )
 
 
+def _not_finite(source: Source, space: HttpSpace, exchange: Exchange) -> Exchange:
+    """A number that JSON does not have but many parsers take, in a field that is there or could be."""
+    del space
+    body = json_of(exchange.message)
+    if body is None:
+        return exchange
+    numbers = [name for name, value in body.items() if isinstance(value, int | float)]
+    body[source.choice((*numbers, "temperature", "top_p"))] = source.choice((math.nan, math.inf, -math.inf))
+    return with_bytes(exchange, Piece(text=json.dumps(body)))
+
+
 def _surprise(source: Source, space: HttpSpace, exchange: Exchange) -> Exchange:
     """A key that nobody knows: undecided, but never a reason to fail."""
     del space
@@ -129,5 +141,6 @@ _DAMAGES: tuple[Callable[[Source, HttpSpace, Exchange], Exchange], ...] = (
     _single_quotes,
     _duplicate,
     *[_nested] * 3,
+    _not_finite,
     _surprise,
 )
