@@ -146,6 +146,7 @@ def _report(plan: HuntPlan, watched: WatchedHarness, first: Finding | None, tria
         requests=_size(first.case),
         case=bytes(first.case).decode(),
         findings=len(triage.findings),
+        others=tuple(one.signature for one in triage.findings.values() if one.id != first.id),
     )
 
 

@@ -70,6 +70,8 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The shrunk case as JSON."""
     findings: int = 0
     """Different findings that the one bug led to."""
+    others: tuple[str, ...] = ()
+    """Signatures of the findings behind the first."""
     replays: int = 0
     """How often the shrunk case of each finding was run again, each time in a fresh process."""
     repeated: int = 0
