@@ -126,31 +126,27 @@ def derive(state: Term, byte: int) -> Term:
     return END if byte in state.choices else NOTHING
 
 
-def _among(*ranges: tuple[int, int]) -> Byte:
-    return Byte(frozenset(byte for low, high in ranges for byte in range(low, high + 1)))
-
-
 def _in_turn(*terms: Term) -> Term:
-    return reduce(lambda tail, head: then(head, tail), reversed(terms), END)
+    return reduce(lambda tail, head: then(head, tail), reversed(terms))
 
 
-_FOLLOWS = _among((0x80, 0xBF))
-_DIGIT = _among((0x30, 0x39))
+_FOLLOWS = Byte(frozenset(range(0x80, 0xC0)))
+_DIGIT = Byte(frozenset(b"0123456789"))
 _CHARACTER = either(
     # Well-formed UTF-8 (Unicode, table 3-7), without the characters that JSON escapes.
-    _among((0x20, 0x21), (0x23, 0x5B), (0x5D, 0x7F)),
-    _in_turn(_among((0xC2, 0xDF)), _FOLLOWS),
-    _in_turn(_among((0xE0, 0xE0)), _among((0xA0, 0xBF)), _FOLLOWS),
-    _in_turn(_among((0xE1, 0xEC), (0xEE, 0xEF)), _FOLLOWS, _FOLLOWS),
-    _in_turn(_among((0xED, 0xED)), _among((0x80, 0x9F)), _FOLLOWS),
-    _in_turn(_among((0xF0, 0xF0)), _among((0x90, 0xBF)), _FOLLOWS, _FOLLOWS),
-    _in_turn(_among((0xF1, 0xF3)), _FOLLOWS, _FOLLOWS, _FOLLOWS),
-    _in_turn(_among((0xF4, 0xF4)), _among((0x80, 0x8F)), _FOLLOWS, _FOLLOWS),
+    Byte(frozenset(range(0x20, 0x80)) - {*b'"\\'}),
+    _in_turn(Byte(frozenset(range(0xC2, 0xE0))), _FOLLOWS),
+    _in_turn(Text(b"\xe0"), Byte(frozenset(range(0xA0, 0xC0))), _FOLLOWS),
+    _in_turn(Byte(frozenset(range(0xE1, 0xF0)) - {0xED}), _FOLLOWS, _FOLLOWS),
+    _in_turn(Text(b"\xed"), Byte(frozenset(range(0x80, 0xA0))), _FOLLOWS),
+    _in_turn(Text(b"\xf0"), Byte(frozenset(range(0x90, 0xC0))), _FOLLOWS, _FOLLOWS),
+    _in_turn(Byte(frozenset(range(0xF1, 0xF4))), _FOLLOWS, _FOLLOWS, _FOLLOWS),
+    _in_turn(Text(b"\xf4"), Byte(frozenset(range(0x80, 0x90))), _FOLLOWS, _FOLLOWS),
 )
 _SIMPLE: dict[str, Term] = {
     "null": Text(b"null"),
     "boolean": either(Text(b"true"), Text(b"false")),
-    "integer": either(Text(b"0"), _in_turn(Repeat(Text(b"-"), 0, 1), _among((0x31, 0x39)), Repeat(_DIGIT))),
+    "integer": either(Text(b"0"), _in_turn(Repeat(Text(b"-"), 0, 1), Byte(frozenset(b"123456789")), Repeat(_DIGIT))),
 }
 
 MAX_DEPTH = 4
@@ -180,9 +176,8 @@ def grammar_of(schema: Any, depth: int = MAX_DEPTH) -> Term:
 
 
 def _array(item: Term, least: int, most: int | None) -> Term:
-    more = Repeat(then(Text(b","), item), max(0, least - 1), None if most is None else most - 1)
-    filled = then(item, END if more.most == 0 else more)
-    inside = END if most == 0 else either(*([END] if least == 0 else []), filled)
+    more = Repeat(then(Text(b","), item), max(0, least - 1), None if most is None else max(0, most - 1))
+    inside = Repeat(then(item, more), min(1, least), 1 if most is None else min(1, most))
     return _in_turn(Text(b"["), inside, Text(b"]"))
 
 

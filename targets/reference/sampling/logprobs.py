@@ -21,5 +21,5 @@ def token_logprobs(logits: Floats, token: int, alternatives: int) -> TokenLogpro
     """The token's raw log-probability and the best `alternatives`, ties by lowest id. `logits`: [vocab]."""
     scores = log_softmax(logits)
     best = np.argsort(-logits, kind="stable")[:alternatives]
-    top = tuple(zip(best.tolist(), scores[best].tolist(), strict=True))
+    top = tuple((int(token), float(scores[token])) for token in best)
     return TokenLogprobs(logprob=float(scores[token]), top=top)

@@ -20,30 +20,29 @@ def choose(logits: Floats, params: Sequence[SamplingParams], uniforms: Sequence[
 
     `logits`: processed, [rows, vocab]; at least one entry of a row is finite. Ties go to the lowest id.
     """
-    tokens: list[int] = logits.argmax(axis=-1).tolist()
+    tokens = logits.argmax(axis=1)
     drawn = [row for row, sampling in enumerate(params) if sampling.temperature > 0]
     if drawn:
-        picks = draw(logits[drawn], [params[row] for row in drawn], [uniforms[row] for row in drawn])
-        for row, token in zip(drawn, picks, strict=True):
-            tokens[row] = token
-    return tokens
+        tokens[drawn] = draw(logits[drawn], [params[row] for row in drawn], [uniforms[row] for row in drawn])
+    chosen: list[int] = tokens.tolist()
+    return chosen
 
 
-def draw(logits: Floats, params: Sequence[SamplingParams], uniforms: Sequence[float]) -> list[int]:
+def draw(logits: Floats, params: Sequence[SamplingParams], uniforms: Sequence[float]) -> Integers:
     """Sample each row of [rows, vocab] by inverting its cumulative distribution, most probable token first."""
     ranked, order = rank(logits, _column(params, "temperature"))
     probabilities = filtered(ranked, params)
-    cumulative = probabilities.cumsum(axis=-1)
+    cumulative = probabilities.cumsum(axis=1)
     threshold = np.asarray(uniforms)[:, None] * cumulative[:, -1:]
-    places = (cumulative > threshold).argmax(axis=-1)
-    tokens: list[int] = order[np.arange(len(order)), places].tolist()
+    places = (cumulative > threshold).argmax(axis=1)
+    tokens: Integers = order[np.arange(len(order)), places]
     return tokens
 
 
 def rank(logits: Floats, temperature: Floats) -> tuple[Floats, Integers]:
     """Logits divided by the temperature, largest first and at most 0, with their token ids. Both [rows, vocab]."""
-    order = np.argsort(-logits, axis=-1, kind="stable")
-    ranked = np.take_along_axis(logits, order, axis=-1)
+    order = np.argsort(-logits, axis=1, kind="stable")
+    ranked = np.take_along_axis(logits, order, axis=1)
     # The largest is subtracted first: a tiny temperature then gives -inf, never inf - inf.
     with np.errstate(over="ignore"):
         return (ranked - ranked[:, :1]) / temperature, order
@@ -51,7 +50,7 @@ def rank(logits: Floats, temperature: Floats) -> tuple[Floats, Integers]:
 
 def filtered(ranked: Floats, params: Sequence[SamplingParams]) -> Floats:
     """Probabilities [rows, vocab] left by top-k, top-p and min-p in turn; zero for what they drop, not normalised."""
-    vocab_size = ranked.shape[-1]
+    vocab_size = ranked.shape[1]
     # A top-k beyond the vocabulary keeps all; it may be larger than any float.
     keep = within_top_k(vocab_size, np.array([[min(sampling.top_k, vocab_size)] for sampling in params]))
     probabilities = np.exp(log_softmax(np.where(keep, ranked, -np.inf)))
@@ -69,7 +68,7 @@ def within_top_k(vocab_size: int, top_k: Integers) -> Booleans:
 
 def within_top_p(probabilities: Floats, top_p: Floats) -> Booleans:
     """Which ranks belong to the smallest set that reaches p: the mass before them is less than p."""
-    before = probabilities.cumsum(axis=-1) - probabilities
+    before = probabilities.cumsum(axis=1) - probabilities
     kept: Booleans = (before < top_p) | (top_p >= 1)
     return kept
 

@@ -70,13 +70,12 @@ class Scheduler:
     def schedule(self) -> list[Work]:
         """The work of the next step; empty only if nothing is queued or running."""
         work: list[Work] = []
-        budget = self._settings.chunk_size
         running = len(self.running)
         for sequence in list(self.running):
             if sequence in self.running:
-                budget -= self._continue_or_fail(sequence, budget, work)
+                self._continue_or_fail(sequence, work)
         if len(self.running) == running:
-            self._admit(budget, work)
+            self._admit(work)
         return work
 
     def publish(self, sequence: Sequence) -> None:
@@ -89,28 +88,23 @@ class Scheduler:
             self._cache.publish(sequence.blocks[place], hashes[place])
         sequence.published = full
 
-    def _continue_or_fail(self, sequence: Sequence, budget: int, work: list[Work]) -> int:
-        """The same as `_continue` for a sequence that may fail on its way, which takes nothing from the budget."""
+    def _continue_or_fail(self, sequence: Sequence, work: list[Work]) -> None:
+        """The same as `_continue` for a sequence that may fail on its way."""
         try:
-            return self._continue(sequence, budget, work)
+            self._continue(sequence, work)
         except RequestFailed as failed:
             self._fail(sequence, failed)
-            return 0
 
     def _fail(self, sequence: Sequence, failed: RequestFailed) -> None:
         self.remove(sequence)
         self.failed.append((sequence, failed))
 
-    def _continue(self, sequence: Sequence, budget: int, work: list[Work]) -> int:
-        """Add the sequence's work if it can have tokens and blocks; returns what that takes from the budget."""
-        known = len(sequence.tokens) - sequence.computed
-        count = known if known == 1 else min(known, budget)
-        if count == 0 or not self._reserve(sequence, sequence.computed + count):
-            return 0
-        drafts = self._drafts(sequence) if known == 1 else []
-        tokens = sequence.tokens[sequence.computed : sequence.computed + count]
-        work.append(Work(sequence, tokens + drafts, len(drafts)))
-        return count if known > 1 else 0
+    def _continue(self, sequence: Sequence, work: list[Work]) -> None:
+        """Add the sequence's work if it can have blocks: a chunk of its prompt, or its last token and drafts."""
+        tokens = sequence.tokens[sequence.computed :][: self._settings.chunk_size]
+        if self._reserve(sequence, sequence.computed + len(tokens)):
+            drafts = self._drafts(sequence) if sequence.computed == len(sequence.tokens) - 1 else []
+            work.append(Work(sequence, tokens + drafts, len(drafts)))
 
     def _reserve(self, sequence: Sequence, tokens: int) -> bool:
         """Give the sequence blocks for this many tokens, at the cost of younger ones; False if it is the youngest."""
@@ -138,16 +132,14 @@ class Scheduler:
         """Draft tokens, as many as may still be generated and fit into blocks that nobody else needs."""
         remaining = sequence.sampling.max_tokens - sequence.generated
         count = min(self._settings.speculative, remaining - 1)
-        if count < 1:
-            return []
-        wanted = self._settings.blocks_for(len(sequence.tokens) + count)
-        while len(sequence.blocks) < wanted and self._pool.free > 0:
+        missing = self._settings.blocks_for(len(sequence.tokens) + count) - len(sequence.blocks)
+        for _ in range(min(missing, self._pool.free)):
             sequence.blocks.append(self._allocate())
         room = len(sequence.blocks) * self._settings.block_size - len(sequence.tokens)
-        return draft(sequence.tokens, min(count, room)) if room > 0 else []
+        return draft(sequence.tokens, min(count, room))
 
-    def _admit(self, budget: int, work: list[Work]) -> None:
-        while self.waiting and budget > 0 and len(self.running) < self._settings.max_batch:
+    def _admit(self, work: list[Work]) -> None:
+        while self.waiting and len(self.running) < self._settings.max_batch:
             sequence = self.waiting[0]
             try:
                 if not (_prompt_is_computed(sequence) and self._take_blocks(sequence)):
@@ -156,7 +148,7 @@ class Scheduler:
                 self._fail(sequence, failed)
                 continue
             self.running.append(self.waiting.pop(0))
-            budget -= self._continue_or_fail(sequence, budget, work)
+            self._continue_or_fail(sequence, work)
 
     def _take_blocks(self, sequence: Sequence) -> bool:
         """Give a waiting sequence blocks for all its tokens, shared ones first; False if there are too few."""
@@ -186,20 +178,15 @@ class Scheduler:
         if sequence.prompt_logprobs is not None:
             return []
         full = (len(sequence.tokens) - 1) // self._settings.block_size
-        found = self._blocks_of_siblings(sequence)
+        found = [self._prompt_blocks(sample) for sample in sequence.group.sequences]
         if self._settings.prefix_cache:
-            cached = self._cache.lookup(sequence.hash_chain(full, self._settings.block_size))
-            found = max(found, cached, key=len)
-        return found
+            found.append(self._cache.lookup(sequence.hash_chain(full, self._settings.block_size)))
+        return max(found, key=len)
 
-    def _blocks_of_siblings(self, sequence: Sequence) -> list[int]:
-        """Full blocks of the prompt that another running sample of the same request has computed."""
-        best: list[int] = []
-        for other in sequence.group.sequences:
-            if other is not sequence and other.blocks:
-                full = min(sequence.prompt_length - 1, other.computed) // self._settings.block_size
-                best = max(best, other.blocks[:full], key=len)
-        return best
+    def _prompt_blocks(self, sequence: Sequence) -> list[int]:
+        """Full blocks of its prompt that a sample has computed and holds, for others of the same request."""
+        full = min(sequence.prompt_length - 1, sequence.computed) // self._settings.block_size
+        return sequence.blocks[:full]
 
 
 def _prompt_is_computed(sequence: Sequence) -> bool:

@@ -8,23 +8,11 @@ without drafts, hence so are the tokens.
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-LONGEST_MATCH = 3
+from itertools import pairwise
 
 
 def draft(tokens: Sequence[int], count: int) -> list[int]:
-    """Guess `count` tokens: what followed the most recent earlier occurrence of the ending, else the last again."""
-    for size in range(min(LONGEST_MATCH, len(tokens) - 1), 0, -1):
-        follow = _after_last_occurrence(tokens, size)
-        if follow is not None:
-            guess = list(tokens[follow : follow + count])
-            return guess + [guess[-1]] * (count - len(guess))
-    return [tokens[-1]] * count
-
-
-def _after_last_occurrence(tokens: Sequence[int], size: int) -> int | None:
-    ending = tokens[-size:]
-    for start in range(len(tokens) - size - 1, -1, -1):
-        if tokens[start : start + size] == ending:
-            return start + size
-    return None
+    """Guess `count` tokens: after each what followed it the last time, or itself where nothing has."""
+    followed = dict(pairwise(tokens))
+    token = tokens[-1]
+    return [token := followed.get(token, token) for _ in range(count)]
