@@ -47,9 +47,7 @@ LIMITS = Limits(
 
 KNOBS = (
     Knob("block_size", _DEFAULTS.block_size, (4, 5, 8, 16), "tokens in one block of the KV cache"),
-    Knob(
-        "chunk_size", _DEFAULTS.chunk_size, (1, 3, 4, 5, 8, 16, 64), "prompt tokens of a request computed in one step"
-    ),
+    Knob("chunk_size", _DEFAULTS.chunk_size, (1, 3, 4, 5, 8, 16, 64), "tokens computed in one step, drafts apart"),
     Knob("prefix_cache", _DEFAULTS.prefix_cache, (False, True), "reuse blocks of requests with the same beginning"),
     Knob("max_batch", _DEFAULTS.max_batch, (1, 2, 3, 8), "sequences that run at the same time"),
     # The smallest pool holds one request of full length at every block size above; fewer blocks refuse long requests.

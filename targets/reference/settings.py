@@ -14,7 +14,7 @@ class EngineSettings:
     block_size: int = 4
     """Tokens in one block of the KV cache."""
     chunk_size: int = 16
-    """Tokens of one sequence computed in one step, drafts apart."""
+    """Tokens computed in one step, over all requests; drafts come on top."""
     prefix_cache: bool = True
     """Reuse blocks of earlier requests with the same beginning, adapter and salt."""
     max_batch: int = 8

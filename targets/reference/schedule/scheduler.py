@@ -100,9 +100,10 @@ class Scheduler:
         self.failed.append((sequence, failed))
 
     def _continue(self, sequence: Sequence, work: list[Work]) -> None:
-        """Add the sequence's work if it can have blocks: a chunk of its prompt, or its last token and drafts."""
-        tokens = sequence.tokens[sequence.computed :][: self._settings.chunk_size]
-        if self._reserve(sequence, sequence.computed + len(tokens)):
+        """Add the sequence's work, if the chunk has room and it can have blocks; drafts once it decodes."""
+        room = self._settings.chunk_size - sum(item.known for item in work)
+        tokens = sequence.tokens[sequence.computed :][:room]
+        if tokens and self._reserve(sequence, sequence.computed + len(tokens)):
             drafts = self._drafts(sequence) if sequence.computed == len(sequence.tokens) - 1 else []
             work.append(Work(sequence, tokens + drafts, len(drafts)))
 

@@ -53,14 +53,14 @@ def test_a_long_prompt_is_computed_in_chunks() -> None:
     assert [counts(engine.step()) for _ in range(4)] == [[("1", 4)], [("1", 4)], [("1", 2)], [("1", 1)]]
 
 
-def test_decoding_goes_on_beside_prompts_each_of_which_has_a_chunk() -> None:
-    engine = Engine(EngineSettings(chunk_size=4))
+def test_decoding_goes_on_beside_a_prompt_and_all_share_the_chunk() -> None:
+    engine = Engine(EngineSettings(chunk_size=7))
     engine.add([1, 2])
     engine.step()
     engine.add([3] * 5)
-    engine.add([4] * 3)
-    assert counts(engine.step()) == [("1", 1), ("2", 4), ("3", 3)]
-    assert counts(engine.step()) == [("1", 1), ("2", 1), ("3", 1)]
+    engine.add([4] * 5)
+    assert counts(engine.step()) == [("1", 1), ("2", 5), ("3", 1)]
+    assert counts(engine.step()) == [("1", 1), ("2", 1), ("3", 4)]
 
 
 def test_only_as_many_run_as_the_batch_allows_first_come_first_served() -> None:
