@@ -99,8 +99,14 @@ def _nested(source: Source, space: HttpSpace, exchange: Exchange) -> Exchange:
     body = json_of(exchange.message)
     if body is None:
         return exchange
-    name = "surprise" if source.boolean() else source.choice(tuple(body) or ("surprise",))
-    opening, closing = source.choice((("[", "]"), ('{"a":', "}")))
+    # A typed parser goes down only where it expects a container, often where texts are: prompts, inputs, stops.
+    holders = [name for name, value in body.items() if isinstance(value, str | list) and name != "model"]
+    kind = source.integer(0, 3)
+    if kind < 2 and holders:
+        name, (opening, closing) = source.choice(holders), ("[", "]")
+    else:
+        name = "surprise" if kind == 3 else source.choice(tuple(body) or ("surprise",))
+        opening, closing = source.choice((("[", "]"), ('{"a":', "}")))
     body.pop(name, None)
     start = json.dumps(body)[:-1] + (", " if body else "") + json.dumps(name) + ": "
     depth = source.choice(DEPTHS)
