@@ -73,6 +73,7 @@ def command(
         quick=quick,
         children=children or os.cpu_count() or 1,
         mutants=mutants,
+        replaces_baseline=accept,
     )
     with counting(Console(stderr=True), "mutants") as listener:
         report = draw_sample(plan, sample, seed, listener) if sample else mutate(plan, listener)

@@ -52,11 +52,14 @@ class MutatePlan:
     children: int = 1
     mutants: tuple[str, ...] = ()
     """Names of single mutants to run again; empty is whatever has changed since the last run."""
+    replaces_baseline: bool = False
+    """The result is to be accepted, so a baseline that cannot be read is noted and no obstacle."""
 
 
 def mutate(plan: MutatePlan, listener: Listener) -> MutationReport:
     """Stage, run, read. Raises `UsageError` where nothing can be mutated or the clean run fails."""
     started = time.monotonic()
+    before, unreadable = _before(plan)
     target = registry.find(plan.target)
     modules, notes = modules_of(target, plan.root, plan.configuration, plan.tiers)
     chosen = _chosen(modules, plan.files)
@@ -70,7 +73,6 @@ def mutate(plan: MutatePlan, listener: Listener) -> MutationReport:
     stage(folder, target.modules, [module.imported for module in chosen], replay, setup, plan.quick)
     run_mutants(folder, listener, children=plan.children, names=plan.mutants, quick=plan.quick)
     mutants = read_mutants(folder, {module.imported: module.tier for module in chosen})
-    before = read_baseline(baseline_of(plan))
     entries = explained.read(explained_of(plan))
     mutants = explained.explain(mutants, entries)
     survivors = unnoticed(mutants)
@@ -91,12 +93,22 @@ def mutate(plan: MutatePlan, listener: Listener) -> MutationReport:
         functions=records(folder, paths),
         notes=(
             *notes,
+            *unreadable,
             *(QUICK_NOTE,) * plan.quick,
             *skipped,
             *explained.stale(survivors, entries, paths),
             *_gone(codes, before),
         ),
     )
+
+
+def _before(plan: MutatePlan) -> tuple[MutationReport | None, tuple[str, ...]]:
+    try:
+        return read_baseline(baseline_of(plan)), ()
+    except UsageError as error:
+        if not plan.replaces_baseline:
+            raise
+        return None, (f"replaced without a comparison: {error}",)
 
 
 def replay_of(plan: MutatePlan, target: Target) -> tuple[ReplayPlan, tuple[str, ...]]:
@@ -167,7 +179,10 @@ def read_baseline(path: Path) -> MutationReport | None:
     except (OSError, DecodeError) as error:
         raise UsageError(f"The baseline {path} cannot be read: {error}. Accept a new one with --accept.") from error
     if report.format != FORMAT:
-        raise UsageError(f"The baseline {path} has format {report.format}, this version reads {FORMAT}.")
+        raise UsageError(
+            f"The baseline {path} has format {report.format}, this version reads {FORMAT}. "
+            "Accept a new one with --accept."
+        )
     return report
 
 

@@ -140,7 +140,9 @@ def _settings(names: Sequence[str], mutated: Sequence[str]) -> str:
         "also_copy": [PLAN, SETUP],
         "use_git_change_detection": False,
     }
-    return "[tool.mutmut]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
+    # A table of its own, or pytest takes the settings of the project around the copy, whose plugins are not loaded.
+    table = '[tool.pytest.ini_options]\naddopts = ""\n\n[tool.mutmut]\n'
+    return table + "".join(f"{name} = {json.dumps(value)}\n" for name, value in lines.items())
 
 
 def _copy_top(top: str, folder: Path) -> str:

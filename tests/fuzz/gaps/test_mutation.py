@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 
 from fuzz.commands.mutate import command
 from fuzz.configuration import Tier, load
+from fuzz.gaps.baseline import baseline_path
 from fuzz.gaps.model import ReplayCase, ReplayPlan
 from fuzz.gaps.mutation import noticed
 from fuzz.gaps.mutation.model import NOTICED, Bucket, FunctionRecord, Mutant, MutationReport, bucket_of
@@ -120,6 +122,13 @@ def test_a_src_layout_is_staged_flat_and_what_is_equal_is_left_alone(project: Pa
     assert copy.read_bytes() == (project / "src" / "tinyengine" / "engine.py").read_bytes()
     assert copy.stat().st_mtime_ns == before
     assert not (folder / "tinyengine" / "gone.py").exists()
+
+
+def test_the_copy_has_pytest_settings_of_its_own(project: Path) -> None:
+    """Else those of the project around it hold, which may name options of plugins that are not loaded."""
+    staged(project / "scratch")
+    settings = tomllib.loads((project / "scratch" / "pyproject.toml").read_text())
+    assert settings["tool"]["pytest"] == {"ini_options": {"addopts": ""}}
 
 
 @pytest.fixture
@@ -248,6 +257,19 @@ def test_a_damaged_baseline_says_what_to_do(tmp_path: Path) -> None:
         read_baseline(path)
 
 
+def test_a_damaged_baseline_is_refused_before_anything_is_mutated(project: Path) -> None:
+    baseline(project).write_text("{")
+    with pytest.raises(UsageError, match="--accept"):
+        invoke()
+    assert not (project / ".inferfuzz" / "mutation").exists()
+
+
+def baseline(project: Path) -> Path:
+    path = baseline_path(project / "corpus" / "gaps", "tinyengine.target:TARGET").with_suffix(".mutation.json")
+    path.parent.mkdir(parents=True)
+    return path
+
+
 def invoke(*arguments: str) -> tuple[int, dict[str, Any]]:
     result = CliRunner().invoke(command, [*arguments, "--format", "json"], standalone_mode=False)
     if result.exception is not None:
@@ -289,7 +311,9 @@ def test_a_whole_run_names_survivors_leaves_the_original_alone_and_goes_on_from_
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_sample_of_the_baseline_is_noticed_again_and_leaves_out_what_changed(project: Path) -> None:
-    invoke("--cases", "8", "--accept")
+    baseline(project).write_text("{")
+    _, accepted = invoke("--cases", "8", "--accept")
+    assert any("replaced without a comparison" in note for note in accepted["notes"])
     code, drawn = invoke("--cases", "8", "--sample", "6", "--seed", "3")
     assert code == 0
     assert drawn["tiers"][0]["buckets"] == {"killed": 6}
