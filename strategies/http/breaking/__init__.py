@@ -22,7 +22,7 @@ EDITS: tuple[Edit, ...] = (
     *[break_field] * 5,
     *[break_in_pairs] * 3,
     *[break_text] * 5,
-    break_encoding,
+    *[break_encoding] * 3,
     break_framing,
     break_raw,
     break_placing,
