@@ -1,23 +1,34 @@
-"""Requests never reach each other."""
+"""Requests never reach each other, nor do the inputs of one request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 from fuzz.lab.server_answers import difference
-from fuzz.lab.server_lab import HttpLab
+from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
+from targets.http.dialects.model import EndpointKind
+
+ALIKE = 0.99
+"""Least cosine of two embeddings of one text: far above what rounding in another batch does, far below another text."""
 
 
 @server_property(
     "H11",
     "Requests beside or before it change nothing",
-    sources=("BATCH-05", "BATCH-09", "BATCH-13", "LIFE-02", "LIFE-03", "STREAM-15"),
+    sources=("BATCH-05", "BATCH-09", "BATCH-13", "BATCH-15", "BATCH-16", "LIFE-02", "LIFE-03", "STREAM-15"),
 )
 def check_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
-    """In a case of several exchanges, every repeatable valid request is answered as it is when it is alone."""
+    """In a case of several exchanges, every repeatable valid request is answered as it is when it is alone.
+
+    So is each input of a request for several embeddings.
+    """
+    for asked in lab.valid():
+        if asked.endpoint is not None and asked.endpoint.kind is EndpointKind.EMBED:
+            yield from _inputs_apart(lab, asked)
     if len(case.exchanges) < 2:
         return
     for asked in lab.valid(generating=True):
@@ -30,3 +41,31 @@ def check_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             if found := difference(one, other):
                 message = f"choice {one.index} answers {one.text!r} alone, {other.text!r} in company"
                 yield lab.violation("H11", f"{found}-differ", message, asked)
+
+
+def _inputs_apart(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
+    inputs, together = (asked.body or {}).get("input"), lab.answer(asked)
+    if asked.endpoint is None or asked.body is None or not isinstance(inputs, list) or together is None:
+        return
+    # A list of numbers is one input of tokens.
+    if len(inputs) < 2 or not isinstance(inputs[0], str | list) or len(together.vectors) != len(inputs):
+        return
+    lab.tally.looked += 1
+    for place, (single, vector) in enumerate(zip(inputs, together.vectors, strict=True)):
+        alone = lab.put(asked.endpoint, asked.body | {"input": [single]})
+        if alone is None or len(alone.vectors) != 1:
+            continue
+        lab.tally.compared += 1
+        if not _alike(vector, alone.vectors[0]):
+            message = f"the embedding of input {place} is another one when it is asked for alone"
+            yield lab.violation("H11", "embeddings-differ", message, asked)
+            return
+
+
+def _alike(one: Sequence[float], other: Sequence[float]) -> bool:
+    if len(one) != len(other):
+        return False
+    norms = math.hypot(*one) * math.hypot(*other)
+    product = sum(a * b for a, b in zip(one, other, strict=True))
+    # A vector of zeros, or of what is no number, says nothing here.
+    return not norms or not math.isfinite(norms) or product >= ALIKE * norms
