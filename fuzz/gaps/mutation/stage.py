@@ -61,10 +61,13 @@ def stage(
         _write(folder / SETUP, msgspec.json.encode(setup))
         _write(folder / "pyproject.toml", _settings(names, mutated).encode())
         _renew(folder, mutated)
-        tests = _Tests(sources=_sources(), cases=_cases(plan), codes=setup.codes or (), quick=quick)
+        target = _digest(folder, names)
+        tests = _Tests(sources=_sources(), cases=_cases(plan), codes=setup.codes or (), quick=quick, target=target)
         before = _tests_before(folder)
         if tests != before:
-            _forget(folder, None if before is None or before.sources != tests.sources else tests)
+            _forget_statistics(folder)
+            if before is None or before != msgspec.structs.replace(tests, target=before.target):
+                _forget(folder, None if before is None or before.sources != tests.sources else tests)
             _write(folder / TESTS, msgspec.json.encode(tests))
     except OSError as error:
         raise UsageError(f"The scratch copy in {folder} cannot be written: {error}.") from error
@@ -87,6 +90,8 @@ class _Tests(msgspec.Struct, frozen=True):
     """Name to digest."""
     codes: tuple[str, ...]
     quick: bool = False
+    target: str = ""
+    """Digest of the copied packages: what each case executes was found out with these."""
 
 
 def _tests_before(folder: Path) -> _Tests | None:
@@ -121,12 +126,25 @@ def _forget(folder: Path, tests: _Tests | None) -> None:
             not notice.codes or not tests.codes or bool({*notice.codes} & {*tests.codes})
         )
 
-    (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     for path in (folder / "mutants").rglob("*.meta"):
         meta = json.loads(path.read_text(encoding="utf-8"))
         codes = meta["exit_code_by_key"]
         meta["exit_code_by_key"] = {name: code if stays(name, code) else None for name, code in codes.items()}
         path.write_text(json.dumps(meta, indent=4), encoding="utf-8")
+
+
+def _forget_statistics(folder: Path) -> None:
+    """Which case executes which function; mutmut takes a function that it has no statistics of for an untested one."""
+    (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+
+
+def _digest(folder: Path, names: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for name in names:
+        top = folder / name
+        for path in sorted(top.rglob("*.py")) if top.is_dir() else [top]:
+            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _settings(names: Sequence[str], mutated: Sequence[str]) -> str:

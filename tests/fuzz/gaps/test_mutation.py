@@ -197,6 +197,18 @@ def test_changed_properties_test_everything_again(
     assert fates() == {"killed": None}
 
 
+def test_what_each_case_executes_is_found_out_again_when_the_target_changed(project: Path) -> None:
+    staged(project / "scratch")
+    statistics = project / "scratch" / "mutants" / "mutmut-stats.json"
+    statistics.parent.mkdir(parents=True)
+    statistics.write_text("{}")
+    staged(project / "scratch")
+    assert statistics.exists()
+    edit(project / "src" / "tinyengine" / "engine.py", "def ", "def another() -> None: ...\n\n\ndef ")
+    staged(project / "scratch")
+    assert not statistics.exists()
+
+
 def test_a_module_that_was_only_copied_so_far_is_mutated_when_asked_for(project: Path) -> None:
     folder = project / "scratch" / "mutants" / "tinyengine"
     folder.mkdir(parents=True)
