@@ -9,7 +9,7 @@ export OMP_NUM_THREADS = 1
 
 help:
 	@echo "make run        a 60-second campaign on the reference executor"
-	@echo "make test       lint, types, layers and the test suite"
+	@echo "make test       lint, types, layers, the test suite and a few mutants"
 	@echo "make test-slow  the tests marked slow"
 	@echo "make release-check  everything, with coverage tiers and mutants; takes long"
 
@@ -32,6 +32,7 @@ lint: install
 
 test: lint
 	$(BIN)/pytest -m "not slow" -n 2
+	$(BIN)/inferfuzz mutate reference-hash --sample 4
 
 test-slow: install
 	$(BIN)/pytest -m slow --timeout 1800
