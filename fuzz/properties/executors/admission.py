@@ -111,7 +111,8 @@ def _refusal(code: str, answer: Answer) -> Iterator[Violation]:
         yield Violation(code=code, slug=answer.failure.slug, message=message, request_id=name, evidence=evidence)
     elif answer.rejection is None:
         slug = f"accepted-{_place(breach.field)}"
-        yield Violation(code=code, slug=slug, message=f"{breach}, but it was accepted", request_id=name)
+        # P4 and P6 ask for one check of one field, so what both of them miss is one bug.
+        yield Violation(code=code, slug=slug, message=f"{breach}, but it was accepted", request_id=name, cause=slug)
     elif not answer.rejection.field or not answer.rejection.allowed:
         message = f"the refusal of {breach} does not say what is wrong and what is allowed: {answer.rejection}"
         yield Violation(code=code, slug="silent-refusal", message=message, request_id=name)
@@ -123,7 +124,7 @@ def _service(code: str, lab: Lab, recording: Recording, answer: Answer) -> Itera
         refusal = answer.rejection
         slug = f"refused-{_place(refusal.field)}"
         message = f"a valid request was refused: {refusal.field} = {refusal.value}, allowed: {refusal.allowed}"
-        yield Violation(code=code, slug=slug, message=message, request_id=name)
+        yield Violation(code=code, slug=slug, message=message, request_id=name, cause=slug)
     for sample in answer.samples:
         if sample.finish_reason is FinishReason.ERROR and not nothing_left(answer.request.sampling, lab.limits):
             message = f"a valid request ended with an error: {sample.error}"

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from fuzz.lab.lab import Lab
+from fuzz.lab.verdict import judge
+from fuzz.properties.registry import find
 from targets.contract import Limits, Request, SamplingParams
-from targets.reference import admission
+from targets.reference import HASH, admission
 from targets.reference.executor import ReferenceExecutor
 from targets.trace import Arrival, Defect
 
@@ -94,3 +97,18 @@ def test_p6_sees_that_true_passes_for_a_number(
     found = signatures(make_trace(make_request(temperature=1.0, seed=3, top_k=5)), "P6")
 
     assert "P6/accepted-sampling.top_k" in found
+
+
+def test_a_missing_check_of_a_field_is_one_cause_whichever_property_sees_it(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any
+) -> None:
+    monkeypatch.setattr(admission, "_check_number", lambda *_arguments, **_options: None)
+    monkeypatch.setattr(admission, "MAX_STOP_STRINGS", 17)
+    lab = Lab(HASH, "cpu", "float32")
+    defect = Defect(name="temperature-nan", field="sampling.temperature", value="nan")
+
+    invalid = judge(lab, make_trace(Arrival(request=make_request(), defect=defect)), [find("P4")])
+    neighbours = judge(lab, make_trace(make_request(stop=("x",))), [find("P6")])
+
+    assert {found.cause for found in invalid.violations} == {"accepted-sampling.temperature"}
+    assert {found.cause for found in neighbours.violations} == {"accepted-sampling.stop"}
