@@ -20,6 +20,8 @@ import msgspec
 from fuzz.campaign.events import Broken, Ended, JobEvent
 from fuzz.campaign.plan import CampaignPlan, JobPlan, Unit, slots
 from fuzz.campaign.state import CampaignState
+from fuzz.contain import system
+from fuzz.corpus.store import own_folder
 from fuzz.findings import store
 from targets.errors import UsageError
 
@@ -98,7 +100,7 @@ def _run_slot(
 
 
 def _job_plan(plan: CampaignPlan, unit: Unit, number: int, slot: int, until: float) -> JobPlan:
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    cores = system.cores()
     return JobPlan(
         unit=unit,
         engine=plan.engine,
@@ -106,7 +108,7 @@ def _job_plan(plan: CampaignPlan, unit: Unit, number: int, slot: int, until: flo
         until=until,
         codes=plan.codes,
         executions=plan.executions,
-        corpus=str(Path(plan.folder) / "corpus" / unit.target.replace(":", ".").replace("/", "_")),
+        corpus=str(own_folder(Path(plan.folder), unit.target)),
         deadline=plan.deadline,
         memory=plan.memory,
         schema=plan.schema,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from fuzz.certify.run import certify
 from fuzz.check.model import Conclusion, Problem, StepResult
 from fuzz.configuration import Configuration
 from fuzz.contain.errors import ContainmentError
+from fuzz.contain.system import core_count
 from fuzz.findings import regression
 from fuzz.findings.regression import Regression
 from fuzz.findings.signature import signatures
@@ -144,7 +144,7 @@ def check_properties(context: Context) -> StepResult:
     plan = CampaignPlan(
         units=units_of(context.targets, settings.devices, settings.dtypes),
         seconds=seconds_of(context.profile.time),
-        jobs=settings.jobs or _cores(),
+        jobs=settings.jobs or core_count(),
         seed=context.seed,
         engine=settings.engine,
         folder=str(context.root / settings.folder),
@@ -209,7 +209,7 @@ def check_mutation(context: Context, target: str) -> StepResult:
     if "critical" not in context.configuration.tiers:
         why = "the configuration names no critical modules ([tool.inferfuzz.tiers.critical])"
         return StepResult(step="mutation", target=target, conclusion=Conclusion.SKIPPED, summary=why)
-    plan = MutatePlan(target, context.root, context.configuration, children=_cores())
+    plan = MutatePlan(target, context.root, context.configuration, children=core_count())
     report = mutate(plan, lambda _done, _total: None)
     failing = [Problem(rule="mutation/score", message=reason) for reason in report.reasons]
     survivors = [
@@ -244,7 +244,3 @@ def _bound(step: Callable[[Context, str], StepResult], context: Context, target:
 
 def _relative(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from fuzz import configuration
@@ -54,6 +52,7 @@ def command(
     import msgspec
     from rich.console import Console
 
+    from fuzz.contain.system import core_count
     from fuzz.gaps.mutation.mutate import MutatePlan, mutate
     from fuzz.gaps.mutation.mutate import accept as accept_baseline
     from fuzz.gaps.mutation.sample import sample as draw_sample
@@ -71,7 +70,7 @@ def command(
         files=files,
         cases=cases,
         quick=quick,
-        children=children or os.cpu_count() or 1,
+        children=children or core_count(),
         mutants=mutants,
         replaces_baseline=accept,
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import secrets
+from typing import TYPE_CHECKING
 
 import click
 
 from fuzz import configuration
+
+if TYPE_CHECKING:
+    from fuzz.reports.summary import Summary
 
 
 @click.command("run")
@@ -63,6 +66,7 @@ def command(
     from fuzz.campaign.plan import CampaignPlan, seconds_of
     from fuzz.campaign.runner import run_campaign
     from fuzz.campaign.units import allow, server_name, tell_of_servers, units_of
+    from fuzz.contain.system import core_count
     from fuzz.profiles import of_campaign
     from fuzz.properties.registry import find
     from fuzz.reports.progress import ProgressView
@@ -77,7 +81,7 @@ def command(
     plan = CampaignPlan(
         units=units_of(targets, devices or defaults.devices, dtypes or defaults.dtypes),
         seconds=seconds_of(duration or way.time),
-        jobs=jobs or defaults.jobs or _cores(),
+        jobs=jobs or defaults.jobs or core_count(),
         seed=seed if seed is not None else 0 if way.derandomize else secrets.randbelow(2**32),
         engine=engine or defaults.engine,
         codes=chosen or None,
@@ -90,17 +94,17 @@ def command(
     with ProgressView(Console(stderr=True)) as view:
         state = run_campaign(plan, view)
     summary = summarise(state)
+    _show(summary, style)
+    return summary.exit_code
+
+
+def _show(summary: Summary, style: str) -> None:
     if style == "json":
         import msgspec
 
         click.echo(msgspec.json.format(msgspec.json.encode(summary), indent=1))
-    else:
-        from fuzz.reports.console import results_console
-        from fuzz.reports.terminal import show_summary
+        return
+    from fuzz.reports.console import results_console
+    from fuzz.reports.terminal import show_summary
 
-        show_summary(summary, results_console())
-    return summary.exit_code
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    show_summary(summary, results_console())

@@ -127,6 +127,11 @@ def cores() -> tuple[int, ...]:
     return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
 
 
+def core_count() -> int:
+    """How many processes can work at the same time: one a core where this process may run."""
+    return len(cores()) or os.cpu_count() or 1
+
+
 def pin(core: int | None, pid: int = 0) -> set[int] | None:
     """Keep a process (0: the calling thread) on one core; returns where it could run before, None if unchanged."""
     if core is None or not hasattr(os, "sched_setaffinity"):

@@ -56,6 +56,11 @@ def shipped_seeds() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "corpus" / "seeds"
 
 
+def own_folder(kept: Path, target: str) -> Path:
+    """Where a project that keeps its things in `kept` has the corpus of a target."""
+    return kept / "corpus" / target.replace(":", ".").replace("/", "_")
+
+
 def load(folder: Path) -> Loaded:
     """Every entry of a folder (a missing folder is empty). Raises `CorpusError` if the folder cannot be listed."""
     try:

@@ -7,14 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from fuzz.corpus.atomic import write_atomically
+from fuzz.gaps import accepted
 from fuzz.gaps.model import FORMAT, Changes, Gap, GapsReport
-from targets.codec import DecodeError, decode
 from targets.errors import UsageError
-
-
-class _Header(msgspec.Struct):
-    format: int = 0
 
 
 def baseline_path(folder: Path, target: str) -> Path:
@@ -25,18 +20,7 @@ def baseline_path(folder: Path, target: str) -> Path:
 
 def read(path: Path) -> GapsReport | None:
     """The baseline, or None if none was accepted. Raises `UsageError` for one that is damaged or of a newer version."""
-    try:
-        data = path.read_bytes()
-        header = decode(data, _Header)
-        if header.format == FORMAT:
-            return decode(data, GapsReport)
-    except FileNotFoundError:
-        return None
-    except (OSError, DecodeError) as error:
-        raise UsageError(f"The baseline {path} cannot be read: {error}. Accept a new one with --accept.") from error
-    raise UsageError(
-        f"The baseline {path} has format {header.format}, this version reads {FORMAT}. Accept a new one with --accept."
-    )
+    return accepted.read(path, GapsReport, FORMAT)
 
 
 def accept(path: Path, report: GapsReport, before: GapsReport | None = None) -> None:
@@ -45,12 +29,7 @@ def accept(path: Path, report: GapsReport, before: GapsReport | None = None) -> 
     """
     if not report.complete:
         raise UsageError("The replay is incomplete, so its result is not accepted as a baseline.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = msgspec.structs.replace(_joined(report, before), changes=None)
-        write_atomically(path, msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
-    except OSError as error:
-        raise UsageError(f"The baseline {path} cannot be written: {error.strerror or error}.") from error
+    accepted.write(path, msgspec.structs.replace(_joined(report, before), changes=None))
 
 
 def _joined(report: GapsReport, before: GapsReport | None) -> GapsReport:

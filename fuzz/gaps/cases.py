@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from fuzz.campaign.spaces import CampaignSpace, space_for
+from fuzz.configuration import Configuration
 from fuzz.corpus import store
 from fuzz.engines.model import Case
 from fuzz.findings import regression
@@ -29,6 +30,15 @@ class Sources:
     regressions: Path
     generated: int = 0
     seed: int = 0
+
+
+def sources_of(root: Path, configuration: Configuration, target: str, generated: int = 0) -> Sources:
+    """Where a project keeps the cases of a target."""
+    return Sources(
+        corpus=store.own_folder(root / configuration.folder, target),
+        regressions=root / configuration.regressions,
+        generated=generated,
+    )
 
 
 @dataclass(frozen=True)

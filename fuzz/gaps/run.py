@@ -12,7 +12,7 @@ import coverage
 from fuzz.campaign.units import units_of
 from fuzz.configuration import Configuration
 from fuzz.gaps import baseline
-from fuzz.gaps.cases import Sources, gather
+from fuzz.gaps.cases import gather, sources_of
 from fuzz.gaps.collect import Collected, Listener, collect
 from fuzz.gaps.measure import combined, measurements
 from fuzz.gaps.model import GapsReport, ReplayCase, ReplayPlan
@@ -66,12 +66,7 @@ def find_gaps(plan: GapsPlan, listener: Listener) -> GapsResult:
     modules, notes = modules_of(target, plan.root, settings, plan.tiers)
     kept = plan.root / settings.folder
     name = baseline.baseline_path(Path(), plan.target).stem
-    sources = Sources(
-        corpus=kept / "corpus" / plan.target.replace(":", ".").replace("/", "_"),
-        regressions=plan.root / settings.regressions,
-        generated=plan.generated,
-    )
-    gathered = gather(plan.target, target, sources)
+    gathered = gather(plan.target, target, sources_of(plan.root, settings, plan.target, plan.generated))
     chosen = _chosen(gathered.cases, plan.cases)
     before, unread = _before(plan)
     files = tuple(module.path for module in modules)

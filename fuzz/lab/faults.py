@@ -1,4 +1,4 @@
-"""Which passes of a target's fault points are tried."""
+"""Which passes of a target's fault points are tried, and what a violation behind one says."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import TypeVar
 
+import msgspec
+
+from fuzz.properties.model import Evidence, Violation
 from targets.contract import FaultPoint
 
 T = TypeVar("T")
@@ -23,6 +26,18 @@ def faults_of(passed: Mapping[str, int], most: int) -> list[FaultPoint]:
     chance = random.Random(repr([*passed.items()]))
     turns = zip_longest(*(chance.sample(faults, len(faults)) for faults in chance.sample(every, len(every))))
     return [fault for fault in chain(*turns) if fault is not None][:most]
+
+
+def faults_between(before: Mapping[str, int], after: Mapping[str, int], most: int) -> list[FaultPoint]:
+    """The same, given the passes that a target has counted before and after a run without a fault."""
+    return faults_of({name: count - before.get(name, 0) for name, count in after.items()}, most)
+
+
+def caused_by(code: str, fault: FaultPoint, violation: Violation) -> Violation:
+    """The violation as one of property `code` that shows after a fault."""
+    evidence: dict[str, Evidence] = violation.evidence | {"fault": fault.name, "occurrence": fault.occurrence}
+    message = f"after a fault in {fault.name} (pass {fault.occurrence}): {violation.message}"
+    return msgspec.structs.replace(violation, code=code, message=message, evidence=evidence)
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:

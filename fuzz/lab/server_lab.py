@@ -16,7 +16,7 @@ from fuzz.lab.server_causes import error_label, raised_in
 from fuzz.properties.model import Violation
 from targets.errors import UsageError
 from targets.http.address import redact
-from targets.http.case import Exchange, HttpCase, Intent, Message
+from targets.http.case import Exchange, HttpCase, HttpDefect, Intent, Message
 from targets.http.client import perform, send
 from targets.http.dialects.model import Answer, Endpoint, EndpointKind, Json
 from targets.http.rendering import replay_command
@@ -145,10 +145,14 @@ class HttpLab:
     def failed(self, code: str, message: str, asked: Asked) -> Violation:
         """A violation for an error that should not be; its cause is what the server shows of it."""
         what = "server-error" if (asked.reply.status or 0) >= 500 else "refused"
-        label = error_label(asked.reply, asked.exchange.defect, self.log())
-        cause = f"{asked.reply.status} {label}" if label else ""
+        label, cause = self.blamed(asked.reply, asked.exchange.defect)
         variant = asked.exchange.defect.name if asked.exchange.defect else ""
         return self.violation(code, f"{what}/{label}" if label else what, message, asked, cause=cause, variant=variant)
+
+    def blamed(self, reply: Reply, defect: HttpDefect | None) -> tuple[str, str]:
+        """What the server shows of an error: a label, and the cause that failures with this status share."""
+        label = error_label(reply, defect, self.log())
+        return label, f"{reply.status} {label}" if label else ""
 
     def log(self) -> str:
         """What the server wrote to its output since the case began, up to a stack trace; empty if it is not ours."""

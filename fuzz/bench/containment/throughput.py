@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from fuzz.bench.containment.model import Throughput
 from fuzz.bench.containment.work import compute
+from fuzz.contain import system
 from fuzz.contain.outcome import Fate
 from fuzz.contain.supervisor import Supervisor
 
@@ -27,7 +28,7 @@ def measure(rounds: int, calls: int, count: int, payload_bytes: int) -> tuple[Th
     """Throughput of every contender; each round (two or more) runs all of them, the order rotating."""
     payload = os.urandom(payload_bytes)
     with contextlib.ExitStack() as stack:
-        core = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+        core = min(system.cores(), default=None)
         batches: dict[str, Batch] = {
             "bare": lambda calls: _repeat(lambda: compute(count, payload), calls),
             "loop": stack.enter_context(_loop(count, payload_bytes, core)),

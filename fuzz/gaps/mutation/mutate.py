@@ -15,9 +15,9 @@ import msgspec
 from fuzz.campaign.harness import ContainedHarness
 from fuzz.campaign.units import units_of
 from fuzz.configuration import Configuration
-from fuzz.corpus.atomic import write_atomically
+from fuzz.gaps import accepted
 from fuzz.gaps.baseline import baseline_path
-from fuzz.gaps.cases import Sources, gather
+from fuzz.gaps.cases import gather, sources_of
 from fuzz.gaps.collect import Listener
 from fuzz.gaps.model import ReplayCase, ReplayPlan
 from fuzz.gaps.mutation import explained, noticed
@@ -28,7 +28,6 @@ from fuzz.gaps.mutation.stage import stage
 from fuzz.gaps.report import Module, modules_of
 from fuzz.judge import Setup, versions_of
 from targets import registry
-from targets.codec import DecodeError, decode
 from targets.contract import Target
 from targets.errors import UsageError
 
@@ -78,15 +77,8 @@ def mutate(plan: MutatePlan, listener: Listener) -> MutationReport:
     survivors = unnoticed(mutants)
     paths = [module.imported for module in chosen]
     noticed_by = Counter(code for notice in noticed.read(folder).values() for code in notice.codes)
-    return MutationReport(
-        target=plan.target,
-        made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        seconds=time.monotonic() - started,
-        versions=versions_of(target) | {"mutmut": importlib.metadata.version("mutmut")},
-        cases=len(replay.cases),
-        modules=by_module(mutants),
-        tiers=by_tier(mutants),
-        survivors=survivors,
+    return msgspec.structs.replace(
+        report_of(plan, target, mutants, cases=len(replay.cases), started=started),
         reasons=tuple(objections(mutants, plan.configuration.tiers, before)),
         new_survivors=_new(survivors, before) if before else None,
         noticed_by=dict(sorted(noticed_by.items())),
@@ -102,6 +94,22 @@ def mutate(plan: MutatePlan, listener: Listener) -> MutationReport:
     )
 
 
+def report_of(
+    plan: MutatePlan, target: Target, mutants: Sequence[Mutant], *, cases: int, started: float
+) -> MutationReport:
+    """The report on some mutants, without a judgement; `started` is the `time.monotonic()` of the run's beginning."""
+    return MutationReport(
+        target=plan.target,
+        made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        seconds=time.monotonic() - started,
+        versions=versions_of(target) | {"mutmut": importlib.metadata.version("mutmut")},
+        cases=cases,
+        modules=by_module(mutants),
+        tiers=by_tier(mutants),
+        survivors=unnoticed(mutants),
+    )
+
+
 def _before(plan: MutatePlan) -> tuple[MutationReport | None, tuple[str, ...]]:
     try:
         return read_baseline(baseline_of(plan)), ()
@@ -113,12 +121,7 @@ def _before(plan: MutatePlan) -> tuple[MutationReport | None, tuple[str, ...]]:
 
 def replay_of(plan: MutatePlan, target: Target) -> tuple[ReplayPlan, tuple[str, ...]]:
     """The cases that mutants are tested by, and a line for each file that is left out."""
-    settings = plan.configuration
-    sources = Sources(
-        corpus=plan.root / settings.folder / "corpus" / plan.target.replace(":", ".").replace("/", "_"),
-        regressions=plan.root / settings.regressions,
-    )
-    gathered = gather(plan.target, target, sources)
+    gathered = gather(plan.target, target, sources_of(plan.root, plan.configuration, plan.target))
     (unit,) = units_of((plan.target,), ("cpu",), ())
     cases = spread(gathered.cases, plan.cases)
     return (
@@ -162,28 +165,13 @@ def accept(plan: MutatePlan, report: MutationReport) -> Path:
     path = baseline_of(plan)
     if any(module.buckets.get(Bucket.UNCHECKED) for module in report.modules):
         raise UsageError("Some mutants were not checked, so the result is not accepted as a baseline. Run again first.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
-    except OSError as error:
-        raise UsageError(f"The baseline {path} cannot be written: {error.strerror or error}.") from error
+    accepted.write(path, report)
     return path
 
 
 def read_baseline(path: Path) -> MutationReport | None:
     """The accepted report, or None. Raises `UsageError` for one that cannot be read."""
-    try:
-        report = decode(path.read_bytes(), MutationReport)
-    except FileNotFoundError:
-        return None
-    except (OSError, DecodeError) as error:
-        raise UsageError(f"The baseline {path} cannot be read: {error}. Accept a new one with --accept.") from error
-    if report.format != FORMAT:
-        raise UsageError(
-            f"The baseline {path} has format {report.format}, this version reads {FORMAT}. "
-            "Accept a new one with --accept."
-        )
-    return report
+    return accepted.read(path, MutationReport, FORMAT)
 
 
 def explained_of(plan: MutatePlan) -> Path:

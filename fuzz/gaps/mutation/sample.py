@@ -7,8 +7,6 @@ yet which of their mutants can be noticed.
 
 from __future__ import annotations
 
-import datetime as dt
-import importlib.metadata
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -18,13 +16,12 @@ import msgspec
 from fuzz.gaps.collect import Listener
 from fuzz.gaps.mutation import noticed
 from fuzz.gaps.mutation.model import FunctionRecord, MutationReport
-from fuzz.gaps.mutation.mutate import MutatePlan, baseline_of, read_baseline, replay_of, scratch, unnoticed
+from fuzz.gaps.mutation.mutate import MutatePlan, baseline_of, read_baseline, replay_of, report_of, scratch
 from fuzz.gaps.mutation.noticed import Notice
 from fuzz.gaps.mutation.run import make_mutants, read_meta, read_mutants, run_sample
-from fuzz.gaps.mutation.score import by_module, by_tier
 from fuzz.gaps.mutation.stage import stage
 from fuzz.gaps.report import modules_of
-from fuzz.judge import Setup, versions_of
+from fuzz.judge import Setup
 from targets import registry
 from targets.errors import UsageError
 
@@ -54,19 +51,11 @@ def sample(plan: MutatePlan, most: int, seed: int, listener: Listener) -> Mutati
     (folder / noticed.LOG).write_bytes(b"".join(msgspec.json.encode(notice) + b"\n" for notice in kept))
     codes = run_sample(folder, listener, children=plan.children, names=[one.mutant for one in kept]) if kept else {}
     mutants = read_mutants(folder, tiers, codes)
-    lost = unnoticed(mutants)
-    return MutationReport(
-        target=plan.target,
-        made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        seconds=time.monotonic() - started,
-        versions=versions_of(target) | {"mutmut": importlib.metadata.version("mutmut")},
-        cases=len(replay.cases),
-        modules=by_module(mutants),
-        tiers=by_tier(mutants),
-        survivors=lost,
-        reasons=(f"{len(lost)} of {len(mutants)} mutants that were noticed in the baseline are not now",)
-        if lost
-        else (),
+    report = report_of(plan, target, mutants, cases=len(replay.cases), started=started)
+    lost = len(report.survivors)
+    return msgspec.structs.replace(
+        report,
+        reasons=(f"{lost} of {len(mutants)} mutants that were noticed in the baseline are not now",) if lost else (),
         notes=(*notes, *(f"{name} changed since the baseline; its mutants are left to a full run" for name in changed)),
     )
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import msgspec
 
-from fuzz.lab.faults import faults_of, spread
+from fuzz.lab.faults import caused_by, faults_of, spread
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Recording
 from fuzz.lab.relation import relate_answers
 from fuzz.lab.tolerance import BATCH
 from fuzz.properties.executors.safety import lost_blocks, unended, with_canaries, wrong_endings
-from fuzz.properties.model import Evidence, Violation
+from fuzz.properties.model import Violation
 from fuzz.properties.registry import register
-from targets.contract import FaultPoint, FinishReason, InjectsFaults
+from targets.contract import FinishReason, InjectsFaults
 from targets.trace import Trace
 
 MOST_FAULTS = 8
@@ -43,7 +43,7 @@ def fault_isolation(lab: Lab, case: Trace) -> Iterator[Violation]:
     for fault in faults_of(lab.passed(lab.base), MOST_FAULTS):
         lab.tally.looked += 1
         found = [*_judge(lab, clean, lab.run(trace, fault))]
-        yield from (_caused_by(fault, violation) for violation in found)
+        yield from (caused_by("P35", fault, violation) for violation in found)
         if found:
             return
 
@@ -125,12 +125,6 @@ def _open(answer: Answer) -> Answer:
     """The answer without its endings, which the fault has changed."""
     samples = tuple(msgspec.structs.replace(sample, finish_reason=None) for sample in answer.samples)
     return msgspec.structs.replace(answer, samples=samples)
-
-
-def _caused_by(fault: FaultPoint, violation: Violation) -> Violation:
-    evidence: dict[str, Evidence] = violation.evidence | {"fault": fault.name, "occurrence": fault.occurrence}
-    message = f"after a fault in {fault.name} (pass {fault.occurrence}): {violation.message}"
-    return msgspec.structs.replace(violation, code="P35", message=message, evidence=evidence)
 
 
 def _moments(recording: Recording) -> Iterator[tuple[str, int]]:

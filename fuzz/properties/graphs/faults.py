@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import msgspec
-
-from fuzz.lab.faults import faults_of
+from fuzz.lab.faults import caused_by, faults_between
 from fuzz.lab.graph_lab import GraphLab
 from fuzz.properties.graphs.compare import course_difference, difference, timed
 from fuzz.properties.graphs.registration import graph_property
-from fuzz.properties.model import Evidence, Violation
+from fuzz.properties.model import Violation
 from targets.contract import FaultPoint, InjectsFaults
 from targets.graph.case import GraphCase
 from targets.graph.contract import CancelsGraphs, ResumesGraphs, RunsGraphs, RunsTogether
@@ -48,7 +46,7 @@ def fault_isolation(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
             # What an earlier case has left behind is not this fault's doing.
             before = runner.settle() if isinstance(runner, CancelsGraphs) else ()
             found = [*_judge(runner, way, usual, fault), *_aftermath(lab, case, runner, base, before)]
-            yield from (_caused_by(fault, violation) for violation in found)
+            yield from (caused_by("G13", fault, violation) for violation in found)
             if found:
                 return
 
@@ -71,8 +69,7 @@ def _clean(runner: RunsGraphs, way: Way) -> tuple[tuple[GraphResult, ...], list[
     assert isinstance(runner, InjectsFaults)
     before = dict(runner.fault_points())
     usual = way()
-    passed = {name: count - before.get(name, 0) for name, count in runner.fault_points().items()}
-    return usual, faults_of(passed, MOST_FAULTS)
+    return usual, faults_between(before, runner.fault_points(), MOST_FAULTS)
 
 
 def _judge(runner: RunsGraphs, way: Way, usual: tuple[GraphResult, ...], fault: FaultPoint) -> Iterator[Violation]:
@@ -106,9 +103,3 @@ def _aftermath(
     slug, sentence = course_difference(base, lab.run(case))
     if slug:
         yield Violation(code="G13", slug="next-run-differs", message=f"the next run on the same runner: {sentence}")
-
-
-def _caused_by(fault: FaultPoint, violation: Violation) -> Violation:
-    evidence: dict[str, Evidence] = violation.evidence | {"fault": fault.name, "occurrence": fault.occurrence}
-    message = f"after a fault in {fault.name} (pass {fault.occurrence}): {violation.message}"
-    return msgspec.structs.replace(violation, message=message, evidence=evidence)

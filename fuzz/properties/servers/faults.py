@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fuzz.lab.faults import faults_of
+from fuzz.lab.faults import caused_by, faults_between
 from fuzz.lab.server_answers import busy, difference
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
@@ -49,10 +49,10 @@ def check_fault_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             faults.inject(None)
         except FaultsUnavailableError as error:
             gone = lab.violation("H35", "server-gone", f"the server does not answer any more: {error}")
-            yield _caused_by(fault, gone)
+            yield caused_by("H35", fault, gone)
             return
         found = [*_judge(lab, served, replies, alone), *_aftermath(lab)]
-        yield from (_caused_by(fault, violation) for violation in found)
+        yield from (caused_by("H35", fault, violation) for violation in found)
         if found:
             return
 
@@ -60,8 +60,7 @@ def check_fault_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
 def _choice(lab: HttpLab, faults: ServerFaults, case: HttpCase) -> Sequence[FaultPoint]:
     before = faults.fault_points()
     perform(lab.server.client, case)
-    passed = {name: count - before.get(name, 0) for name, count in faults.fault_points().items()}
-    return faults_of(passed, MOST_FAULTS)
+    return faults_between(before, faults.fault_points(), MOST_FAULTS)
 
 
 def _succeeds(lab: HttpLab, asked: Asked) -> bool:
@@ -127,9 +126,3 @@ def _aftermath(lab: HttpLab) -> Iterator[Violation]:
         yield lab.violation("H35", "requests-left", f"requests are in flight: {found}")
     elif found is not None and missing_blocks(found):
         yield lab.violation("H35", "blocks-left", f"blocks are missing: {found}")
-
-
-def _caused_by(fault: FaultPoint, violation: Violation) -> Violation:
-    evidence = violation.evidence | {"fault": fault.name, "occurrence": fault.occurrence}
-    message = f"after a fault in {fault.name} (pass {fault.occurrence}): {violation.message}"
-    return Violation(code="H35", slug=violation.slug, message=message, evidence=evidence)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fuzz.lab.server_causes import check_of, error_label
+from fuzz.lab.server_causes import check_of
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.answering import on_the_wire
@@ -124,8 +124,8 @@ def _parting(lab: HttpLab, asked: Asked, flipped: Reply) -> tuple[str, str]:
     defect = asked.exchange.defect
     for reply in (asked.reply, flipped):
         if (reply.status or 0) >= 500:
-            label = error_label(reply, defect, lab.log())
-            return f"class-differs/{label}" if label else "class-differs", f"{reply.status} {label}" if label else ""
+            label, cause = lab.blamed(reply, defect)
+            return f"class-differs/{label}" if label else "class-differs", cause
     return f"class-differs/{check_of(defect)}" if defect else "class-differs", ""
 
 
