@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,36 @@ def find_sources(names: Iterable[str]) -> tuple[Source, ...]:
     """The named modules, and for packages everything below them; sorted by name, each once."""
     found = {source.name: source for name in names for source in _with_everything_below(name)}
     return tuple(found[name] for name in sorted(found))
+
+
+def find_with_imports(names: Iterable[str], top: str) -> tuple[Source, ...]:
+    """The named modules with everything below them, and all of the package `top` that they import, directly or through
+    others; sorted by name. Only import statements are followed.
+    """
+    found: dict[str, Source] = {}
+    pending = list(find_sources(names))
+    while pending:
+        source = pending.pop()
+        if source.name not in found:
+            found[source.name] = source
+            pending += filter(None, (_one(name) for name in _imported(source, top) if name not in found))
+    return tuple(found[name] for name in sorted(found))
+
+
+def _imported(source: Source, top: str) -> set[str]:
+    """What may be a module of `top` among the names in import statements: `from a import b` names `a` and `a.b`."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source.data)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.update((node.module, *(f"{node.module}.{alias.name}" for alias in node.names)))
+    return {name for name in names if name.partition(".")[0] == top}
+
+
+def _one(name: str) -> Source | None:
+    spec = find_spec(name)
+    return None if spec is None else _read(spec)
 
 
 def _with_everything_below(name: str) -> Iterator[Source]:

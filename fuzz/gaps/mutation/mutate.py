@@ -69,7 +69,7 @@ def mutate(plan: MutatePlan, listener: Listener) -> MutationReport:
     replay, skipped = replay_of(plan, target)
     folder = scratch(plan)
     setup = Setup(target=plan.target, device=unit.device, dtype=unit.dtype, codes=codes)
-    stage(folder, target.modules, [module.imported for module in chosen], replay, setup, plan.quick)
+    stage(folder, target.modules, [module.imported for module in chosen], replay, setup, target.kind, plan.quick)
     run_mutants(folder, listener, children=plan.children, names=plan.mutants, quick=plan.quick)
     mutants = read_mutants(folder, {module.imported: module.tier for module in chosen})
     entries = explained.read(explained_of(plan))

@@ -18,8 +18,10 @@ from fuzz.gaps.model import ReplayPlan
 from fuzz.gaps.mutation import noticed
 from fuzz.gaps.mutation.model import NOTICED, bucket_of
 from fuzz.gaps.mutation.suite import PLAN, SETUP
-from fuzz.judge import Setup
-from fuzz.probes.sources import find_sources, find_spec
+from fuzz.judge import BENCHES, Setup
+from fuzz.probes.sources import Source, find_spec, find_with_imports
+from fuzz.properties.registry import MODULES
+from targets.contract import TargetKind
 from targets.errors import UsageError
 
 TESTS = "inferfuzz_tests.json"
@@ -44,13 +46,14 @@ def stage(
     mutated: Sequence[str],
     plan: ReplayPlan,
     setup: Setup,
+    kind: TargetKind = TargetKind.EXECUTOR,
     quick: bool = False,
 ) -> None:
     """Write or refresh the scratch copy. `mutated` are patterns such as `package/module.py`. Raises `UsageError`.
 
     What the tests would now find otherwise is to be tested again: every mutant when the source of the properties has
-    changed; when only cases or properties came or went, those that nobody noticed and those whose noticer went; after a
-    quick search, those that it did not notice.
+    changed; when only cases or properties came or went, those that nobody noticed and those whose noticer went or is
+    another case by now; after a quick search, those that it did not notice.
     """
     tops = sorted({module.partition(".")[0] for module in modules})
     try:
@@ -62,12 +65,12 @@ def stage(
         _write(folder / "pyproject.toml", _settings(names, mutated).encode())
         _renew(folder, mutated)
         target = _digest(folder, names)
-        tests = _Tests(sources=_sources(), cases=_cases(plan), codes=setup.codes or (), quick=quick, target=target)
+        tests = _Tests(sources=_sources(kind), cases=_cases(plan), codes=setup.codes or (), quick=quick, target=target)
         before = _tests_before(folder)
         if tests != before:
             _forget_statistics(folder)
             if before is None or before != msgspec.structs.replace(tests, target=before.target):
-                _forget(folder, None if before is None or before.sources != tests.sources else tests)
+                _forget(folder, before, tests)
             _write(folder / TESTS, msgspec.json.encode(tests))
     except OSError as error:
         raise UsageError(f"The scratch copy in {folder} cannot be written: {error}.") from error
@@ -101,9 +104,15 @@ def _tests_before(folder: Path) -> _Tests | None:
         return None
 
 
-def _sources() -> str:
+def judging(kind: TargetKind) -> tuple[Source, ...]:
+    """The source of all that judges targets of this kind; what judges others alone is left out."""
+    bench = BENCHES[kind].partition(":")[0]
+    return find_with_imports(("fuzz.judge", bench, *MODULES[kind]), "fuzz")
+
+
+def _sources(kind: TargetKind) -> str:
     digest = hashlib.sha256()
-    for source in find_sources(("fuzz.properties", "fuzz.lab", "fuzz.judge")):
+    for source in judging(kind):
         digest.update(source.data)
     return digest.hexdigest()
 
@@ -112,19 +121,17 @@ def _cases(plan: ReplayPlan) -> dict[str, str]:
     return {case.name: hashlib.sha256(case.case).hexdigest()[:16] for case in plan.cases}
 
 
-def _forget(folder: Path, tests: _Tests | None) -> None:
-    """mutmut tests a mutant again when its function has changed, but not when the tests have. Without `tests`,
-    everything is forgotten.
-    """
+def _forget(folder: Path, before: _Tests | None, tests: _Tests) -> None:
+    """mutmut tests a mutant again when its function has changed, but not when the tests have."""
     notices = noticed.read(folder)
+    same = {*before.cases.items()} & {*tests.cases.items()} if before and before.sources == tests.sources else set()
+    cases = {name for name, _ in same}
 
     def stays(name: str, code: int | None) -> bool:
         notice = notices.get(name)
-        if tests is None or notice is None or bucket_of(code) not in NOTICED:
+        if notice is None or notice.case not in cases or bucket_of(code) not in NOTICED:
             return False
-        return notice.case in tests.cases and (
-            not notice.codes or not tests.codes or bool({*notice.codes} & {*tests.codes})
-        )
+        return not notice.codes or not tests.codes or bool({*notice.codes} & {*tests.codes})
 
     for path in (folder / "mutants").rglob("*.meta"):
         meta = json.loads(path.read_text(encoding="utf-8"))

@@ -26,8 +26,9 @@ from fuzz.gaps.mutation.noticed import Notice
 from fuzz.gaps.mutation.run import environment, nearest, read_mutants, records
 from fuzz.gaps.mutation.sample import draw
 from fuzz.gaps.mutation.score import by_module, objections, score
-from fuzz.gaps.mutation.stage import stage
+from fuzz.gaps.mutation.stage import judging, stage
 from fuzz.judge import Setup
+from targets.contract import TargetKind
 from targets.errors import UsageError
 
 
@@ -48,13 +49,13 @@ def staged(
     cases: tuple[str, ...] = (),
     quick: bool = False,
 ) -> None:
-    given = tuple(case(name) for name in cases)
+    given = tuple(case(*name.split("=")) for name in cases)
     plan = ReplayPlan(target="t", device="cpu", dtype="float32", files=(), data="", cases=given)
-    stage(folder, ("tinyengine",), modules, plan, Setup(target="t", codes=codes), quick)
+    stage(folder, ("tinyengine",), modules, plan, Setup(target="t", codes=codes), quick=quick)
 
 
-def case(name: str) -> ReplayCase:
-    return ReplayCase(name=name, strategy="", case=msgspec.Raw(b"{}"))
+def case(name: str, content: str = "{}") -> ReplayCase:
+    return ReplayCase(name=name, strategy="", case=msgspec.Raw(content.encode()))
 
 
 @pytest.mark.parametrize(
@@ -174,6 +175,18 @@ def test_a_property_or_a_case_that_went_tests_again_what_it_noticed(
     assert fates() == {"one": None, "two": 1, "three": None}
 
 
+def test_a_case_that_was_changed_tests_again_what_it_noticed(
+    project: Path, fates: Callable[..., dict[str, int]]
+) -> None:
+    folder = project / "scratch"
+    staged(folder, cases=("a=1", "b=1"))
+    fates({"one": 1, "two": 1})
+    for notice in (Notice("one", "a", ("P4",)), Notice("two", "b", ("P4",))):
+        noticed.note(folder, notice)
+    staged(folder, cases=("a=2", "b=1"))
+    assert fates() == {"one": None, "two": 1}
+
+
 def test_what_a_quick_search_did_not_notice_is_tested_again_by_a_complete_one(
     project: Path, fates: Callable[..., dict[str, int]]
 ) -> None:
@@ -192,9 +205,25 @@ def test_changed_properties_test_everything_again(
     staged(folder, cases=("a",))
     fates({"killed": 1})
     noticed.note(folder, Notice("killed", "a", ("P4",)))
-    monkeypatch.setattr("fuzz.gaps.mutation.stage._sources", lambda: "another")
+    monkeypatch.setattr("fuzz.gaps.mutation.stage._sources", lambda _kind: "another")
     staged(folder, cases=("a",))
     assert fates() == {"killed": None}
+
+
+@pytest.mark.parametrize(
+    ("module", "concerned"),
+    [
+        ("fuzz.properties.executors.caching", {TargetKind.EXECUTOR}),
+        ("fuzz.lab.relation", {TargetKind.EXECUTOR}),
+        ("fuzz.properties.servers.streams", {TargetKind.HTTP}),
+        ("fuzz.lab.server_answers", {TargetKind.HTTP}),
+        ("fuzz.properties.graphs.routing", {TargetKind.GRAPH}),
+        ("fuzz.properties.registry", {*TargetKind}),
+        ("fuzz.judge", {*TargetKind}),
+    ],
+)
+def test_a_changed_source_concerns_the_kinds_of_targets_that_it_judges(module: str, concerned: set[TargetKind]) -> None:
+    assert {kind for kind in TargetKind if module in {source.name for source in judging(kind)}} == concerned
 
 
 def test_what_each_case_executes_is_found_out_again_when_the_target_changed(project: Path) -> None:
