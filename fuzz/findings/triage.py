@@ -213,8 +213,8 @@ class Triage:
         kept = self.findings[owner]
         others = (finding.signature, *finding.also, *shown)
         also = tuple(dict.fromkeys((*kept.also, *(sign for sign in others if sign != kept.signature))))
-        for signature in (kept.signature, *also):
-            self.known[signature] = owner
+        for name in (kept.signature, *also, *self._names(finding.id)):
+            self.known[name] = owner
         more = tuple(dict.fromkeys((*kept.variants, *finding.variants)))
         merged = msgspec.structs.replace(kept, also=also, duplicates=kept.duplicates + 1, variants=more)
         self.findings[owner] = merged

@@ -99,6 +99,20 @@ def test_a_new_kind_joins_the_finding_whose_kind_its_shrunk_case_shows_too() -> 
     assert len(triage.findings) == 1
 
 
+def test_the_cause_of_a_finding_that_was_merged_leads_to_the_one_that_took_it_up() -> None:
+    def rule(values: tuple[int, ...]) -> tuple[str, ...]:
+        shown = ("P1/seven",) if 7 in values else ()
+        if 9 in values:
+            return ("P3/nine/cause",)
+        return (*shown, "P2/pair/cause") if 7 in values and 8 in values else shown
+
+    triage, bench = triage_of(rule)
+    first = take(triage, bench, 7)
+    take(triage, bench, 7, 8)
+    assert take(triage, bench, 9) is None
+    assert [(finding.id, finding.duplicates) for finding in triage.findings.values()] == [(first, 2)]
+
+
 def test_failures_that_never_meet_are_two_findings() -> None:
     def rule(values: tuple[int, ...]) -> tuple[str, ...]:
         return ("P1/seven",) * (7 in values) + ("P2/eight",) * (8 in values)
