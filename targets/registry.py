@@ -40,6 +40,8 @@ class Listing:
 
 _TORCH = {"torch": "pip install torch"}
 _SERVER = "pip install 'inferfuzz[server]'"
+_LLAMA_CPP = "pip install 'inferfuzz[server,llama-cpp]'"
+_MLX_LM = "pip install 'inferfuzz[server,mlx-lm]'"
 
 BUILT_IN = (
     Listing("reference", "small complete engine, random decoder", "targets.reference:DECODER", _TORCH),
@@ -78,6 +80,18 @@ BUILT_IN = (
         "`transformers serve` on a tiny Llama",
         "targets.http.recipes:transformers_serve",
         {"transformers": "pip install 'transformers[serving]'", "fastapi": "pip install 'transformers[serving]'"},
+    ),
+    Listing(
+        "llama-cpp-serve",
+        "`llama_cpp.server` on a tiny Llama",
+        "targets.http.recipes:llama_cpp_serve",
+        dict.fromkeys(("llama_cpp", "sse_starlette", "gguf", "transformers", "h11"), _LLAMA_CPP),
+    ),
+    Listing(
+        "mlx-lm-serve",
+        "`mlx_lm.server` on a tiny Llama",
+        "targets.http.recipes:mlx_lm_serve",
+        dict.fromkeys(("mlx_lm", "mlx", "transformers", "h11"), _MLX_LM),
     ),
     Listing("scripted", "canned outputs, latencies and faults; no model", "targets.scripted:TARGET", {}),
 )

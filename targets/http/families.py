@@ -94,10 +94,36 @@ FAMILIES = {
             ),
         ),
         Family(
+            name="llama-cpp-python",
+            lenient=(
+                *("model-*", "prompt-missing", "prompt-empty", "messages-missing", "messages-empty"),
+                *("json-lone-surrogate", "json-not-utf8", "http-broken", "stop*-too-many", "stop-empty", "stop.*"),
+                *("*-wrong-type", "n-*", "user-*", "stream-missing", "stream-inconsistent", "stream_options*"),
+                *("max_tokens-beyond-context", "max_tokens-too-small", "temperature-*", "top_p-too-small"),
+                *("*logprobs-too-large", "*logprobs-inconsistent", "logit_bias-*"),
+            ),
+            excused=("H21/*/top_p-default",),
+            one_prompt=True,
+            unsupported=("n", "user", "stream_options"),
+            endpoints=("completions", "chat", "models"),
+            sources=(
+                "llama_cpp.server.types, 0.3: a model, a prompt and messages have defaults, that of top_p is 0.95, n "
+                "and user are ignored, a prompt is a string or a list of one, temperature and biases have no bounds",
+                "Pydantic, conversion table: a number may come as a string; fields that are not declared are ignored",
+                "llama_cpp.Llama.create_completion: max_tokens is cut at the context; embeddings want --embedding",
+                "json.loads, behind every FastAPI server: UTF-16 and UTF-32 are recognised",
+            ),
+        ),
+        Family(
             name="mlx-lm",
             lenient=(*_COMMON, "n-*", "user-*"),
             excused=("H4/envelope",),
-            sources=("http_apis.md section 4: own envelope; 404 for any exception during generation",),
+            one_prompt=True,
+            endpoints=("completions", "chat", "models"),
+            sources=(
+                "http_apis.md section 4: own envelope; 404 for any exception during generation",
+                "mlx_lm/SERVER.md: no embeddings; mlx_lm.server.CompletionRequest, 0.32: a prompt is one string",
+            ),
         ),
         Family(
             name="ollama",
