@@ -73,8 +73,9 @@ def boundary_neighbours(lab: Lab, case: Trace) -> Iterator[Violation]:
 
     For every numeric sampling field that a request of the case sets: the bounds and their neighbours, 0, +-1, the
     vocabulary size +-1, 2**31 +-1, 2**53 + 1, 2**63 +-1, NaN, infinities, and `True` (a boolean is no number). For
-    stop strings, stop tokens and biases: as many as are allowed and one more, the last token id and the next. Each is
-    sent in a request of its own, with a prompt of the case and one token to generate.
+    stop strings, stop tokens and biases: as many as are allowed and one more, the last token id and the next. For a
+    JSON schema: others as deep, as long and as large as is allowed, and a step beyond. Each is sent in a request of its
+    own, with a prompt of the case and one token to generate.
     """
     request = next((answer.request for answer in lab.base.valid()), None)
     fields = sorted({name for answer in lab.base.valid() for name in _used(answer.request.sampling)})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fuzz.properties.executors.schema_limits import neighbouring_schemas
 from targets.contract import Bound, Domain, Limits
 from targets.domain import INTEGER_FIELDS
 
 WIDTHS = (2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**63) - 1)
 """Where integers of 32 bits, floats of 64 bits and integers of 64 bits end."""
-COLLECTIONS = ("stop", "stop_token_ids", "logit_bias")
+COLLECTIONS = ("stop", "stop_token_ids", "logit_bias", "json_schema")
 LONGEST = 1000
 """Collections that may have more entries are not filled."""
 
@@ -17,6 +18,8 @@ LONGEST = 1000
 def neighbours(name: str, domain: Domain, limits: Limits) -> tuple[str, ...]:
     """Python literal texts of the values to try for a field of `SamplingParams`."""
     bound = domain.bounds.get(name, Bound())
+    if name == "json_schema":
+        return neighbouring_schemas()
     if name in COLLECTIONS:
         return tuple(dict.fromkeys(_collections(name, bound, domain, limits)))
     if name in INTEGER_FIELDS:
