@@ -47,6 +47,14 @@ def test_a_seed_lies_in_the_domain_of_the_reference_executor_but_for_a_proven_de
     assert holds(decode(path.read_bytes(), Seed).case, space_of(DECODER))
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_fitting_a_seed_to_the_reference_executor_cuts_nothing_off(path: Path) -> None:
+    case = decode(path.read_bytes(), Seed).case
+    fitted = adapt(case, space_of(DECODER))
+    assert [arrival.request.id for arrival in fitted.arrivals] == [arrival.request.id for arrival in case.arrivals]
+    assert [arrival.defect for arrival in fitted.arrivals] == [arrival.defect for arrival in case.arrivals]
+
+
 def test_seeds_come_from_every_group_of_bugs_that_a_trace_can_show() -> None:
     groups = {source.split("-")[0] for seed in seeds().values() for source in seed.sources}
     assert groups == {"CACHE", "BATCH", "SAMPLE", "STREAM", "LIMITS", "LIFE", "FINITE", "VALID"}
