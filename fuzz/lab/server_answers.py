@@ -49,6 +49,19 @@ def placed(body: dict[str, Json], path: tuple[str, ...], value: Json) -> dict[st
     return body | {name: placed(inner if isinstance(inner, dict) else {}, tuple(rest), value)}
 
 
+def prompt_bytes(body: dict[str, Json]) -> int:
+    """Bytes of the texts that a model has to read, at least as many as tokens; a list of ids counts each as one."""
+    return sum(_read_size(body.get(name)) for name in ("prompt", "messages", "system", "input"))
+
+
+def _read_size(value: Json) -> int:
+    if isinstance(value, str):
+        return len(value.encode(errors="replace"))
+    if isinstance(value, dict):
+        return _read_size(value.get("content", value.get("text")))
+    return sum(map(_read_size, value)) if isinstance(value, list) else int(value is not None)
+
+
 def canary_body(dialect: Dialect, endpoint: Endpoint, limits: ApiLimits) -> dict[str, Json]:
     """A short greedy request."""
     prompt: dict[str, Json] = {"prompt": "canary"}

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from targets.http.case import HttpDefect
 from targets.http.reply import Reply
 
 _FRAME = re.compile(r'File "(?P<path>[^"]+)", line \d+, in (?P<function>\S+)')
-_RAISED = re.compile(r"^(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt|[A-Z]\w*))(?::|$)")
+_RAISED = re.compile(
+    r"^(?P<type>[A-Za-z_][\w.]*(?:Error|Exception|Warning|Exit|Interrupt|[A-Z]\w*))(?::[ ]*(?P<message>.*)|)$",
+    re.MULTILINE,
+)
 _TRACEBACK = "Traceback (most recent call last):"
 _LIBRARY = ("/lib/python3", "<frozen", "<string>")
 _VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|\{[^}]*\}|0x[0-9a-f]+|\d+(?:\.\d+)?")
@@ -38,45 +41,63 @@ def check_of(defect: HttpDefect) -> str:
     return next((kind for ending, kind in _KINDS.items() if defect.name.endswith(f"-{ending}")), defect.name)
 
 
-def error_label(reply: Reply, defect: HttpDefect | None, log: str) -> str:
+class _Raised(NamedTuple):
+    place: str
+    message: str
+    """First line of the exception's text."""
+
+
+def error_label(said: str, defect: HttpDefect | None, log: str) -> str:
     """What went wrong inside the server, as far as it shows, in this order of trust.
 
     The exception and its place from a stack trace in the log; the error's message without what varies; the field that
-    the defect is in. Empty if there is nothing to tell one error from another.
+    the defect is in. Empty if there is nothing to tell one error from another. `said` is the error's message.
     """
-    if place := raised_in(log):
+    if place := raised_in(log, said):
         return place
-    if message := _message(reply):
+    if message := _constant(said):
         return message
     return defect.place.partition(".")[0] or defect.name if defect else ""
 
 
-def raised_in(log: str) -> str:
-    """`ValueError-completion.py:_build_generation_config` of the last stack trace in a log; empty if there is none.
+def raised_in(log: str, said: str = "") -> str:
+    """`ValueError-completion.py:_build_generation_config` of a stack trace in a log; empty if there is none.
 
+    Of several traces it is the last one whose message the error repeats, else the last one: other requests fail, too.
     The place is the innermost one outside the standard library.
     """
-    _, found, block = log.rpartition(_TRACEBACK)
-    if not found:
-        return ""
-    frames = [frame for frame in _FRAME.finditer(block) if not _is_library(frame["path"])]
-    error = next((match for line in block.splitlines() if (match := _RAISED.match(line))), None)
-    if not frames or error is None:
-        return ""
-    return f"{error['type'].rpartition('.')[2]}-{Path(frames[-1]['path']).name}:{frames[-1]['function']}"
+    found = [raised for block in log.split(_TRACEBACK)[1:] if (raised := _raised(block))]
+    told = [raised for raised in found if raised.message and raised.message in said]
+    return (told or found)[-1].place if found else ""
+
+
+def _raised(block: str) -> _Raised | None:
+    """What follows the headline of a stack trace. An exception's own text may quote frames; they are no part of it."""
+    error = _RAISED.search(block)
+    if error is None:
+        return None
+    frames = [frame for frame in _FRAME.finditer(block, 0, error.start()) if not _is_library(frame["path"])]
+    if not frames:
+        return None
+    innermost = f"{Path(frames[-1]['path']).name}:{frames[-1]['function']}"
+    return _Raised(f"{error['type'].rpartition('.')[2]}-{innermost}", (error["message"] or "").strip())
 
 
 def _is_library(path: str) -> bool:
     return any(part in path for part in _LIBRARY) and "site-packages" not in path
 
 
-def _message(reply: Reply) -> str:
-    """The message of an error in JSON, in words that stay the same; empty for bodies that say nothing of the cause."""
+def message_of(reply: Reply) -> str:
+    """The message of an error in JSON; empty where there is none."""
     try:
-        body = json.loads(reply.body)
+        return _text(json.loads(reply.body))
     except (ValueError, RecursionError):
         return ""
-    words = re.findall(r"[a-z_]+", _VARYING.sub("", _text(body)).lower())
+
+
+def _constant(message: str) -> str:
+    """A message in words that stay the same; empty if they say nothing of the cause."""
+    words = re.findall(r"[a-z_]+", _VARYING.sub("", message).lower())
     return "" if _EMPTY_WORDS.issuperset(words) else "-".join(words)[:_LONGEST].strip("-")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -11,8 +12,8 @@ from typing import Any, NamedTuple
 
 from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
-from fuzz.lab.server_answers import CANARY_TOKENS, NOT_JSON, busy, canary_body, lookup, same_choices
-from fuzz.lab.server_causes import error_label, raised_in
+from fuzz.lab.server_answers import CANARY_TOKENS, NOT_JSON, busy, canary_body, lookup, prompt_bytes, same_choices
+from fuzz.lab.server_causes import error_label, message_of, raised_in
 from fuzz.properties.model import Violation
 from targets.errors import UsageError
 from targets.http.address import redact
@@ -149,9 +150,16 @@ class HttpLab:
         variant = asked.exchange.defect.name if asked.exchange.defect else ""
         return self.violation(code, f"{what}/{label}" if label else what, message, asked, cause=cause, variant=variant)
 
+    def failed_in_stream(self, code: str, error: str, asked: Asked) -> Violation:
+        """A violation for an error that ends a stream: its cause is that of a 500, which it would be at once."""
+        label = error_label(error, asked.exchange.defect, self.log())
+        slug = f"error-in-stream/{label}" if label else "error-in-stream"
+        message = f"a valid request ends in the error {error!r}"
+        return self.violation(code, slug, message, asked, cause=f"500 {label}" if label else "")
+
     def blamed(self, reply: Reply, defect: HttpDefect | None) -> tuple[str, str]:
         """What the server shows of an error: a label, and the cause that failures with this status share."""
-        label = error_label(reply, defect, self.log())
+        label = error_label(message_of(reply), defect, self.log())
         return label, f"{reply.status} {label}" if label else ""
 
     def log(self) -> str:
@@ -209,11 +217,15 @@ class HttpLab:
         return self._worst(asked, pace) > self.server.client.deadline
 
     def _worst(self, asked: Asked, pace: float) -> float:
-        """Seconds that an answer may take when the canary takes `pace`."""
+        """Seconds that an answer may take when the canary takes `pace`.
+
+        Reading a token takes no longer than writing one. Of a prompt too long no more than the context is read.
+        """
         found = asked.body or {}
         usual = self.limits.context_length or USUAL_TOKENS
-        tokens = _count(lookup(found, self.dialect.max_tokens_field), usual) * _count(found.get("n"), 1)
-        return _SLACK * tokens * pace / CANARY_TOKENS
+        written = _count(lookup(found, self.dialect.max_tokens_field), usual) * _count(found.get("n"), 1)
+        read = min(prompt_bytes(found), self.limits.context_length or sys.maxsize)
+        return _SLACK * (written + read) * pace / CANARY_TOKENS
 
     @property
     def has_time(self) -> bool:

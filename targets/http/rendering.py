@@ -24,6 +24,8 @@ def replay_command(exchange: Exchange, address: Address) -> str:
     parts = ["curl", "-sS", "-i", "-N", "-X", message.method, f"{address.url}{redact(message.path)}"]
     for name, value in message.headers:
         parts += ["-H", f"{name}: {redact_header(name, value)}"]
+    if message.framing is Framing.CHUNKED:
+        parts += ["-H", "transfer-encoding: chunked"]
     if body:
         parts += ["--data-binary", redact(body.decode())]
     return shlex.join(parts)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fuzz.lab.server_causes import check_of, error_label, raised_in
+from fuzz.lab.server_causes import check_of, error_label, message_of, raised_in
 from targets.http.case import HttpDefect
 from targets.http.reply import End, Reply
 
@@ -33,21 +33,36 @@ def test_a_stack_trace_in_the_log_names_the_exception_and_the_innermost_place_ou
     assert raised_in("INFO: all is well\n") == ""
 
 
+def test_of_several_stack_traces_the_one_that_the_error_repeats_is_meant() -> None:
+    gone = (
+        'Traceback (most recent call last):\n  File "/venv/site-packages/web/body.py", line 9, in read\nClientGone\n'
+    )
+    assert (
+        raised_in(LOG + gone, "invalid literal for int() with base 10: 'abc'")
+        == "ValueError-completion.py:build_config"
+    )
+    assert raised_in(LOG + gone, "something else") == raised_in(LOG + gone) == "ClientGone-body.py:read"
+
+
+def test_frames_that_an_exception_quotes_are_no_place_where_it_was_raised() -> None:
+    assert raised_in(f'{LOG}  File "/app/views.py", line 7, in view\n') == "ValueError-completion.py:build_config"
+
+
 def test_the_log_is_trusted_before_the_error_and_the_error_before_the_request() -> None:
-    said = reply({"error": {"message": "token 280 is not in the vocabulary"}})
+    said = message_of(reply({"error": {"message": "token 280 is not in the vocabulary"}}))
     assert error_label(said, DEFECT, LOG) == "ValueError-completion.py:build_config"
     assert error_label(said, DEFECT, "") == "token-is-not-in-the-vocabulary"
-    assert error_label(reply(b"Internal Server Error"), DEFECT, "") == "logit_bias"
-    assert error_label(reply(b"Internal Server Error"), None, "") == ""
+    assert error_label(message_of(reply(b"Internal Server Error")), DEFECT, "") == "logit_bias"
+    assert error_label(message_of(reply(b"Internal Server Error")), None, "") == ""
 
 
 @pytest.mark.parametrize("detail", ["'abc' is no number", "'x' is no number"])
 def test_what_varies_in_a_message_is_no_part_of_the_cause(detail: str) -> None:
-    assert error_label(reply({"detail": detail}), None, "") == "is-no-number"
+    assert error_label(message_of(reply({"detail": detail})), None, "") == "is-no-number"
 
 
 def test_a_message_that_says_nothing_names_no_cause() -> None:
-    assert error_label(reply({"error": {"message": "internal error"}}), None, "") == ""
+    assert error_label(message_of(reply({"error": {"message": "internal error"}})), None, "") == ""
 
 
 def test_a_missing_check_is_the_same_for_every_field() -> None:

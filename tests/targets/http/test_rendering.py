@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from targets.http.address import Address
@@ -32,6 +33,12 @@ def test_an_ordinary_request_is_a_curl_command_that_works(server: MockServer) ->
     assert command[0] == "curl"
     sent = command[command.index("--data-binary") + 1]
     assert json.loads(sent) == body
+
+
+def test_a_body_in_chunks_is_sent_in_chunks() -> None:
+    message = msgspec.structs.replace(json_message("/v1/completions", {}), framing=Framing.CHUNKED)
+    command = shlex.split(replay_command(Exchange(message=message), ADDRESS))
+    assert "transfer-encoding: chunked" in command
 
 
 def test_bytes_that_curl_cannot_send_go_through_a_socket(server: MockServer) -> None:

@@ -71,14 +71,14 @@ def _sampling(limits: ApiLimits) -> dict[str, Json]:
 
 
 def _logit_bias(limits: ApiLimits) -> Json:
-    names: Json = {"pattern": "^(0|[1-9][0-9]{0,9})$"}
+    names: Json = {"pattern": "^0*(0|[1-9][0-9]{0,9})$"}
     if limits.vocab_size is not None:
         names = _below(limits.vocab_size)
     return {"type": "object", "propertyNames": names, "additionalProperties": number(-100, 100)}
 
 
 def _below(limit: int) -> Json:
-    """Decimal numbers without leading zeros in 0..limit-1, as a pattern: JSON Schema has no numbers in key position."""
+    """Decimal numbers in 0..limit-1, as a pattern: JSON Schema has no numbers in key position."""
     digits = str(limit - 1)
     branches = [f"[1-9][0-9]{{0,{len(digits) - 2}}}"] if len(digits) > 1 else []
     for position, digit in enumerate(digits):
@@ -86,4 +86,4 @@ def _below(limit: int) -> Json:
         if int(digit) > low:
             rest = len(digits) - position - 1
             branches.append(f"{digits[:position]}[{low}-{int(digit) - 1}][0-9]{{{rest}}}")
-    return {"pattern": f"^(0|{'|'.join([*branches, digits])})$"}
+    return {"pattern": f"^0*(0|{'|'.join([*branches, digits])})$"}

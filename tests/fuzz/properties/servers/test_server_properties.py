@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,7 +22,7 @@ from strategies.http.space import HttpSpace
 from targets.contract import TargetKind
 from targets.http.address import Address
 from targets.http.api import HttpApi
-from targets.http.case import Exchange, HangUp, HttpCase, Intent
+from targets.http.case import Exchange, Framing, HangUp, HttpCase, Intent
 from targets.http.client import Client
 from targets.http.dialects import DIALECTS
 from targets.http.dialects.model import ApiLimits, Json
@@ -171,6 +172,23 @@ def test_a_server_error_on_a_valid_request_is_named(bench: Bench) -> None:
     assert bench.kinds("openai", good("openai"), only="H5") == {"H5/server-error"}
 
 
+def test_an_error_in_a_stream_has_the_cause_of_the_same_error_at_once(bench: Bench) -> None:
+    error = b'{"error": {"message": "the cache is full", "type": "t", "param": null, "code": null}}'
+    bench.spoiling.body = lambda data: data.replace(b"[DONE]", error + b"\n\ndata: [DONE]")
+    [streamed] = bench.verdict("openai", good("openai", stream=True), only="H5").violations
+    bench.spoiling.status, bench.spoiling.body = lambda _: 500, lambda data: error if data else data
+    [at_once] = bench.verdict("openai", good("openai"), only="H5").violations
+    assert streamed.signature == "H5/error-in-stream/the-cache-is-full"
+    assert streamed.cause == at_once.cause == "500 the-cache-is-full"
+
+
+def test_a_body_in_chunks_may_be_refused_for_its_missing_length(bench: Bench) -> None:
+    bench.spoiling.status = lambda _: 411
+    in_chunks = msgspec.structs.replace(good("openai").message, framing=Framing.CHUNKED)
+    assert bench.kinds("openai", Exchange(message=in_chunks, endpoint="chat"), only="H5") == set()
+    assert bench.kinds("openai", good("openai"), only="H5") != set()
+
+
 def test_an_accepted_malformed_request_is_named_with_the_check_that_is_missing(bench: Bench) -> None:
     bench.spoiling.status = lambda _: 200
     assert "H4/accepted/out-of-range" in bench.kinds("openai", bad("openai", temperature=3), only="H4")
@@ -216,6 +234,14 @@ def test_a_number_that_json_does_not_have_is_named(bench: Bench) -> None:
 def test_a_connection_that_is_cut_within_the_response_is_named(bench: Bench) -> None:
     bench.mock.inject(Injection(cut_after=1))
     assert bench.kinds("openai", good("openai", stream=True), only="H1") == {"H1/truncated"}
+
+
+def test_a_long_prompt_may_take_long(bench: Bench) -> None:
+    bench.mock.inject(Injection(contains="never", never=True))
+    assert (
+        bench.kinds("openai", good("openai", messages=[{"role": "user", "content": "never" * 10_000}]), only="H2")
+        == set()
+    )
 
 
 def test_a_server_that_never_answers_is_named(bench: Bench) -> None:

@@ -114,6 +114,16 @@ def test_a_logit_bias_key_is_a_token_id_of_the_vocabulary(size: int) -> None:
         assert bool(errors(schema, body)) == (token >= size), token
 
 
+def test_leading_zeros_make_no_other_token_id() -> None:
+    schema = COMPLETIONS.request(ApiLimits(vocab_size=300)) if COMPLETIONS else {}
+    refused = [
+        key
+        for key in ("01", "0299", "00", "0300", "0x1")
+        if errors(schema, {"model": "m", "prompt": "x", "logit_bias": {key: 1}})
+    ]
+    assert refused == ["0300", "0x1"]
+
+
 def test_every_default_lies_in_the_documented_domain() -> None:
     for dialect in DIALECTS.values():
         for path, value in dialect.defaults:
