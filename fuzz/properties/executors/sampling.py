@@ -10,7 +10,7 @@ import numpy as np
 
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Sample
-from fuzz.lab.sampling import Row, at_temperature, is_filtered, log_softmax, probabilities, processed, support
+from fuzz.lab.sampling import Row, is_filtered, probabilities, processed, support
 from fuzz.lab.tolerance import RECOMPUTE
 from fuzz.properties.executors import asked
 from fuzz.properties.model import Cost, Evidence, Violation
@@ -23,7 +23,7 @@ DRAWS = 192
 """Draws of the distribution test; one token each."""
 ALPHA = 1e-6
 DECIDED = 0.9
-"""Where one token has more than this before any filter, a few hundred draws do not show what a filter does."""
+"""Where one token has more than this, a few hundred draws do not show what a filter does."""
 CANDIDATES = (0.4, 0.9, 1.6)
 """How far, in logits over the temperature, the next best tokens then trail the best one."""
 COLDEST = 0.05
@@ -69,9 +69,9 @@ def sampler_distribution(lab: Lab, case: Trace) -> Iterator[Violation]:
     """First tokens drawn under 192 seeds follow the float64 sampler's distribution.
 
     Tested are prompt and parameters of the case's first sampled request with a filter (top-k, top-p, min-p), or of its
-    only request; where one token is nearly certain, the next best ones are biased to come close to it, and
-    a filter that does not cut between them is set to. Each token's count, and that of the k most probable ones for each
-    k, gets an exact binomial test; alpha is 1e-6 over all of them.
+    only request; where one token is nearly certain, or a filter cuts between equals, the next best ones are biased to
+    come close to the best, and a filter that does not cut between them is set to. Each token's count, and that of the k
+    most probable ones for each k, gets an exact binomial test; alpha is 1e-6 over all of them.
     """
     sampled = [a for a in lab.base.valid() if a.request.sampling.temperature > 0]
     sampled = [answer for answer in sampled if answer.request.sampling.json_schema is None]
@@ -143,14 +143,16 @@ def _first_row(lab: Lab, request: Request) -> Row | None:
 
 
 def _undecided(lab: Lab, request: Request) -> Request:
-    """The request with the tokens behind the best one biased to come close to it, if it is nearly certain.
+    """The request with the tokens behind the best one biased to come close to it, if filters leave it nearly certain or
+    cut between equals.
 
     The request itself where that is not possible in the documented domain.
     """
     row, sampling = _first_row(lab, request), request.sampling
     if row is None or sampling.temperature < COLDEST:
         return request
-    if np.exp(log_softmax(at_temperature(row, sampling.temperature))).max() <= DECIDED:
+    left = probabilities(row, sampling, lab.tolerances.floor)
+    if left is not None and left.max() <= DECIDED:
         return request
     # A repetition penalty comes after the bias and bends it, but only for tokens of the prompt.
     fixed = set(request.prompt) if sampling.repetition_penalty != 1.0 else set()

@@ -144,6 +144,26 @@ def test_p26_sees_a_nucleus_without_its_crossing_token(
     assert signatures(trace, "P26") == {"P26/distribution"}
 
 
+def test_p26_sees_that_only_the_best_is_kept_where_top_k_cuts_between_equals(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    trace = make_trace(make_request(temperature=1.0, seed=1, top_k=3))
+    assert signatures(trace, "P26") == set()
+
+    monkeypatch.setattr(sampler, "within_top_k", lambda vocab_size, top_k: np.arange(vocab_size) < np.minimum(top_k, 1))
+
+    assert signatures(trace, "P26") == {"P26/distribution"}
+
+
+def test_p26_sees_a_fraction_of_the_best_that_is_taken_of_one(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    monkeypatch.setattr(sampler, "within_min_p", lambda mass, min_p: mass >= min_p)
+    trace = make_trace(make_request(temperature=0.5, seed=1, min_p=0.5))
+
+    assert signatures(trace, "P26") == {"P26/distribution"}
+
+
 def test_p27_sees_a_threshold_taken_over_the_whole_batch(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
