@@ -140,6 +140,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     cached_blocks: int
     """Blocks held by the prefix cache alone, which a new request may evict."""
     running: int
+    """Samples that run, one by one: never more than `max_batch`, a knob or a limit."""
     waiting: int
 
 

@@ -131,6 +131,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """Accounting at idle after the last request; None if it never became idle."""
     overdrawn: Resources | None = None
     """The first accounting between two steps that cannot be: negative, or more than the total."""
+    busiest: int = 0
+    """Most samples that ran between two steps, by the accounting."""
     watched: str = ""
     """Code of the property for which it was run; empty for the case itself."""
 

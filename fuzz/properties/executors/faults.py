@@ -21,6 +21,8 @@ MOST_FAULTS = 8
 """Faults that are tried in a case, over all points."""
 MOST_LEAVINGS = 6
 """Moments at which a client leaves that are tried in a case."""
+SAYS_NOTHING = ("", "none", "null", "error", "unknown error")
+"""Texts of an error, in lower case, that tell nobody what happened."""
 
 
 @register(
@@ -98,8 +100,8 @@ def _fails(answer: Answer, usual: Answer) -> bool:
 def _unexplained(faulty: Recording, failed: frozenset[str]) -> Iterator[Violation]:
     for name in failed:
         for sample in faulty.answers[name].samples:
-            if sample.finish_reason is FinishReason.ERROR and not sample.error:
-                message = f"{name} sample {sample.index} ends with an error that says nothing"
+            if sample.finish_reason is FinishReason.ERROR and sample.error.strip().lower() in SAYS_NOTHING:
+                message = f"{name} sample {sample.index} ends with an error that says nothing: {sample.error!r}"
                 yield Violation(code="P35", slug="error-without-message", message=message, request_id=name)
 
 

@@ -65,8 +65,11 @@ def test_p35_sees_that_one_fault_ends_everybody(monkeypatch: pytest.MonkeyPatch,
     assert "P35/several-fail" in signatures(pair, "P35")
 
 
-def test_p35_sees_an_error_that_says_nothing(monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any) -> None:
-    monkeypatch.setattr(engine, "_why_unusable", lambda _raw: "")
+@pytest.mark.parametrize("text", ["", "None"])
+def test_p35_sees_an_error_that_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any, text: str
+) -> None:
+    monkeypatch.setattr(engine, "_why_unusable", lambda _raw: text)
 
     assert signatures(pair, "P35") == {"P35/error-without-message"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -146,6 +147,25 @@ def test_p12_sees_a_block_that_is_never_given_back(
     monkeypatch.setattr(BlockPool, "release_all", lambda self, blocks: release_all(self, blocks[:-1]))
 
     assert signatures(make_trace(make_request()), "P12") == {"P12/blocks-lost"}
+
+
+def test_p12_sees_a_batch_of_one_sample_too_many(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    admit = Scheduler._admit
+
+    def one_more(self: Scheduler, work: Any) -> None:
+        settings = self._settings
+        self._settings = dataclasses.replace(settings, max_batch=settings.max_batch + 1)
+        admit(self, work)
+        self._settings = settings
+
+    trace = make_trace(make_request("a"), make_request("b"), max_batch=1)
+    assert signatures(trace, "P12") == set()
+
+    monkeypatch.setattr(Scheduler, "_admit", one_more)
+
+    assert signatures(trace, "P12") == {"P12/batch-too-large"}
 
 
 def test_p13_sees_blocks_that_are_found_by_their_own_tokens_alone(
