@@ -29,6 +29,13 @@ def labels(trial: Trial) -> dict[str, str]:
     return {signature: causes.get(signature, signature) for signature in signatures(trial)}
 
 
+def kin(trial: Trial, signature: str) -> tuple[str, ...]:
+    """The signatures that a trial shows together with this one: what it broke itself, or what one property derived."""
+    found = trial.verdict.violations if trial.verdict else ()
+    families = {one.signature: one.code for one in found if one.derived}
+    return tuple(name for name in signatures(trial) if families.get(name) == families.get(signature))
+
+
 def variants(trial: Trial, *names: str) -> tuple[str, ...]:
     """The variants of the violations that have one of these names as signature or cause."""
     found = trial.verdict.violations if trial.verdict else ()

@@ -13,7 +13,7 @@ from fuzz.contain.outcome import Fate
 from fuzz.engines.model import Case, Trial
 from fuzz.findings.model import Confirmation, Finding
 from fuzz.findings.shrink import Simplify, shrink
-from fuzz.findings.signature import identity, labels, signatures, variants
+from fuzz.findings.signature import identity, kin, labels, signatures, variants
 from fuzz.properties.model import Cost
 from fuzz.properties.registry import properties
 from targets.codec import encode
@@ -104,8 +104,9 @@ class Triage:
         )
         self.bench.renew()
         full = self.bench.judge(shrunk.trial.case, None)
-        shown = signatures(full)
-        told = (*shown, *labels(full).values())
+        shown = kin(full, signature)
+        causes = labels(full)
+        told = (*shown, *(causes[sign] for sign in shown))
         owner = next((self.known[sign] for sign in told if self.known.get(sign, finding.id) != finding.id), None)
         if owner is not None:
             return self._merge(owner, finding, shown)

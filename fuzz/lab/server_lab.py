@@ -19,7 +19,7 @@ from targets.errors import UsageError
 from targets.http.address import redact
 from targets.http.case import Exchange, HttpCase, HttpDefect, Intent, Message
 from targets.http.client import perform, send
-from targets.http.dialects.model import Answer, Endpoint, EndpointKind, Json
+from targets.http.dialects.model import Answer, Endpoint, EndpointKind, Json, Problem
 from targets.http.rendering import replay_command
 from targets.http.reply import End, Reply
 from targets.http.resources import holdings
@@ -150,6 +150,12 @@ class HttpLab:
         variant = asked.exchange.defect.name if asked.exchange.defect else ""
         return self.violation(code, f"{what}/{label}" if label else what, message, asked, cause=cause, variant=variant)
 
+    def malformed(self, code: str, what: str, problem: Problem, asked: Asked) -> Violation:
+        """A violation for a body that is not of its shape, after what the server raised if that is what broke it."""
+        place = raised_in(self.log()) if len(self._asked) == 1 else ""
+        slug, cause = (f"{problem.slug}/{place}", f"500 {place}") if place else (problem.slug, f"answer {problem.slug}")
+        return self.violation(code, slug, f"{what}: {problem.message}", asked, cause=cause)
+
     def failed_in_stream(self, code: str, error: str, asked: Asked) -> Violation:
         """A violation for an error that ends a stream: its cause is that of a 500, which it would be at once."""
         label = error_label(error, asked.exchange.defect, self.log())
@@ -183,6 +189,7 @@ class HttpLab:
         *,
         cause: str = "",
         variant: str = "",
+        derived: bool = False,
         **evidence: Any,
     ) -> Violation:
         """A violation with the reply and the command that sends the request again."""
@@ -194,7 +201,9 @@ class HttpLab:
                 "reply": redact(asked.reply.body[:300].decode(errors="replace")),
                 "replay": replay_command(asked.exchange, self.server.client.address),
             }
-        return Violation(code=code, slug=slug, message=message, evidence=shown, cause=cause, variant=variant)
+        return Violation(
+            code=code, slug=slug, message=message, evidence=shown, cause=cause, variant=variant, derived=derived
+        )
 
     def health(self) -> Violation | None:
         """What is wrong with the server after the case; asks the canary and, if that fails, once more."""

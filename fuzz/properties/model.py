@@ -38,6 +38,8 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Label of what is behind it, where that shows: violations of other kinds that share it are the same finding."""
     variant: str = ""
     """What this one is of several that have one cause, such as the field concerned."""
+    derived: bool = False
+    """Whether another request than the case's was refused: nearly any case shows that, so it is no sign of kinship."""
 
     @property
     def signature(self) -> str:

@@ -10,7 +10,7 @@ from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
-from targets.http.dialects.model import EndpointKind
+from targets.http.dialects.model import Answer, EndpointKind
 
 ALIKE = 0.99
 """Least cosine of two embeddings of one text: far above what rounding in another batch does, far below another text."""
@@ -32,8 +32,8 @@ def check_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     if len(case.exchanges) < 2:
         return
     for asked in lab.valid(generating=True):
-        alone, together = lab.steady(asked), lab.answer(asked)
-        if alone is None or together is None or together.problems or not together.choices:
+        alone, together = _alone(lab, asked), lab.answer(asked)
+        if alone is None or alone.problems or together is None or together.problems or not together.choices:
             continue
         lab.tally.looked += 1
         lab.tally.compared += 1
@@ -41,6 +41,14 @@ def check_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             if found := difference(one, other):
                 message = f"choice {one.index} answers {one.text!r} alone, {other.text!r} in company"
                 yield lab.violation("H11", f"{found}-differ", message, asked)
+
+
+def _alone(lab: HttpLab, asked: Asked) -> Answer | None:
+    """The answer to a repeatable request by itself; to a stream a stream, since what that loses it loses alone, too."""
+    plain = lab.steady(asked)
+    if plain is None or asked.endpoint is None or asked.body is None:
+        return None
+    return lab.put(asked.endpoint, asked.body) if lab.dialect.streams(asked.endpoint, asked.body) else plain
 
 
 def _inputs_apart(lab: HttpLab, asked: Asked) -> Iterator[Violation]:

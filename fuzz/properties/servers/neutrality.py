@@ -28,13 +28,19 @@ def check_defaults(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             lab.tally.looked += 1
             lab.tally.compared += 1
             if answer is None:
-                yield lab.violation(
-                    "H21", f"refused/{slug}", f"the request is refused with {slug}", lab.derived(asked.endpoint, body)
-                )
+                yield from _refused(lab, slug, lab.derived(asked.endpoint, body))
             elif found := _differs(plain, answer):
                 yield lab.violation(
                     "H21", f"{found}-differ/{slug}", f"{found} changes with {slug}", lab.derived(asked.endpoint, body)
                 )
+
+
+def _refused(lab: HttpLab, slug: str, derived: Asked) -> Iterator[Violation]:
+    if derived.reply.status is None:
+        return  # there was no time to ask, or H2 has something to say
+    _, cause = lab.blamed(derived.reply, None)
+    message = f"the request is refused with {slug}"
+    yield lab.violation("H21", f"refused/{slug}", message, derived, cause=cause, derived=True)
 
 
 def _variants(lab: HttpLab, asked: Asked) -> Iterator[tuple[str, dict[str, Json]]]:

@@ -27,8 +27,7 @@ def check_grammar(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             continue
         lab.tally.looked += 1
         for problem in answer.problems:
-            message = f"the stream breaks its grammar: {problem.message}"
-            yield lab.violation("H41", problem.slug, message, asked, cause=f"answer {problem.slug}")
+            yield lab.malformed("H41", "the stream breaks its grammar", problem, asked)
 
 
 @server_property(

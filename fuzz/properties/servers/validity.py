@@ -45,8 +45,7 @@ def check_valid(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
         answer = lab.answer(asked)
         if answer is not None and not answer.events:
             for problem in answer.problems:
-                message = f"the body is not of its shape: {problem.message}"
-                yield lab.violation("H5", problem.slug, message, asked, cause=f"answer {problem.slug}")
+                yield lab.malformed("H5", "the body is not of its shape", problem, asked)
         if answer is not None and answer.error:
             yield lab.failed_in_stream("H5", answer.error, asked)
 
@@ -75,5 +74,4 @@ def check_boundary(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
         answer = lab.answer(asked)
         if answer is not None and asked.exchange.message.method == "POST" and not on_the_wire(asked):
             for problem in answer.problems:
-                message = f"it is accepted with garbage: {problem.message}"
-                yield lab.violation("H6", problem.slug, message, asked, cause=f"answer {problem.slug}")
+                yield lab.malformed("H6", "it is accepted with garbage", problem, asked)

@@ -35,10 +35,22 @@ def parse(data: bytes) -> Any:
     except StrictJsonError:
         raise
     except ValueError as error:
+        if coding := _other_encoding(data):
+            raise StrictJsonError("not-utf8", f"the bytes are {coding}") from None
         raise StrictJsonError("syntax", str(error)) from None
     if "\\u" in text and _SURROGATE.search(_strings(value)):
         raise StrictJsonError("lone-surrogate", "a text holds half of a surrogate pair")
     return value
+
+
+def _other_encoding(data: bytes) -> str:
+    """UTF-16 or UTF-32, if the bytes are JSON in it; text of ASCII letters then is UTF-8 with many NULs as well."""
+    coding = json.detect_encoding(data)
+    try:
+        json.loads(data.decode(coding))
+    except (ValueError, RecursionError):
+        return ""
+    return "" if coding.startswith("utf-8") else coding
 
 
 def has_duplicate_keys(data: bytes) -> bool:

@@ -42,6 +42,7 @@ class FakeBench:
                 message=f"{code} broke",
                 cause="".join(cause),
                 variant="".join(map(str, case.values)),
+                derived=slug.startswith("asking"),
             )
             for code, slug, *cause in shown
             if codes is None or code in codes
@@ -97,6 +98,19 @@ def test_a_new_kind_joins_the_finding_whose_kind_its_shrunk_case_shows_too() -> 
     first = take(triage, bench, 7)
     assert take(triage, bench, 7, 8) == first
     assert len(triage.findings) == 1
+
+
+def test_what_any_case_shows_when_a_property_asks_for_more_makes_no_two_findings_one() -> None:
+    def rule(values: tuple[int, ...]) -> tuple[str, ...]:
+        return (*(("P1/seven",) if 7 in values else ()), "P2/asking-null", "P2/asking-zero")
+
+    triage, bench = triage_of(rule)
+    asking = take(triage, bench, 1)
+    assert take(triage, bench, 7) != asking
+    assert sorted((finding.signature, finding.also) for finding in triage.findings.values()) == [
+        ("P1/seven", ()),
+        ("P2/asking-null", ("P2/asking-zero",)),
+    ]
 
 
 def test_the_cause_of_a_finding_that_was_merged_leads_to_the_one_that_took_it_up() -> None:

@@ -157,6 +157,14 @@ def test_a_good_server_keeps_concurrent_requests_apart(bench: Bench) -> None:
     assert "H11" in verdict.checked
 
 
+def test_what_a_stream_loses_by_itself_is_not_blamed_on_the_requests_beside_it(bench: Bench) -> None:
+    bench.spoiling.body = lambda data: data.replace(b'"content":" two"', b'"content":""')
+    streams = (good("openai", stream=True), good("openai", stream=True, max_tokens=3))
+    verdict = bench.verdict("openai", *streams, concurrent=True, only="H11")
+    assert (verdict.violations, verdict.checked) == ((), ("H11",))
+    assert "H9/text-differ" in bench.kinds("openai", *streams, only="H9")
+
+
 def test_a_client_that_leaves_is_no_violation(bench: Bench) -> None:
     exchange = Exchange(message=good("openai", stream=True).message, endpoint="chat", hang_up=HangUp(after_event=1))
     assert bench.verdict("openai", exchange).violations == ()
