@@ -140,8 +140,14 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     cached_blocks: int
     """Blocks held by the prefix cache alone, which a new request may evict."""
     running: int
-    """Samples that run, one by one: never more than `max_batch`, a knob or a limit."""
     waiting: int
+    max_running: int | None = None
+    """Most that may run at a time; None where the executor promises nothing."""
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more run than may."""
+        return self.max_running is not None and self.running > self.max_running
 
 
 class RequestRejected(Exception):  # noqa: N818 - the design's word; it is an answer, not a defect

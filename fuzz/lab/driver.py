@@ -83,7 +83,6 @@ class Driver:
         self._failure: Failure | None = None
         self._strays: list[str] = []
         self._overdrawn: Resources | None = None
-        self._busiest = 0
         self._unfinished = 0
         self._clock = 0
         self._steps = 0
@@ -113,7 +112,6 @@ class Driver:
             opened=opened,
             closed=closed,
             overdrawn=self._overdrawn,
-            busiest=self._busiest,
             watched=watched,
         )
 
@@ -225,9 +223,8 @@ class Driver:
         now = self._resources()
         assert now is not None
         counts = (now.free_blocks, now.cached_blocks, now.running, now.waiting)
-        if min(counts) < 0 or now.free_blocks + now.cached_blocks > now.total_blocks:
+        if min(counts) < 0 or now.free_blocks + now.cached_blocks > now.total_blocks or now.crowded:
             self._overdrawn = now
-        self._busiest = max(self._busiest, now.running)
 
     def _resources(self) -> Resources | None:
         if self._account is None:

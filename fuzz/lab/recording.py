@@ -130,9 +130,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     closed: Resources | None = None
     """Accounting at idle after the last request; None if it never became idle."""
     overdrawn: Resources | None = None
-    """The first accounting between two steps that cannot be: negative, or more than the total."""
-    busiest: int = 0
-    """Most samples that ran between two steps, by the accounting."""
+    """The first accounting between two steps that cannot be: negative, more than the total, or too many that run."""
     watched: str = ""
     """Code of the property for which it was run; empty for the case itself."""
 

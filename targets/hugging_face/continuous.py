@@ -107,7 +107,8 @@ class ContinuousExecutor:
     def resources(self) -> Resources:
         """Blocks and queues of both engines together."""
         parts = [engine.resources() for engine in self._engines.values()]
-        return Resources(**{name: sum(getattr(part, name) for part in parts) for name in Resources.__struct_fields__})
+        counts = [name for name in Resources.__struct_fields__ if name != "max_running"]
+        return Resources(**{name: sum(getattr(part, name) for part in parts) for name in counts})
 
     def logits(self, token_ids: Sequence[int]) -> npt.NDArray[np.floating[Any]]:
         """Teacher-forced logits by one plain forward pass: float32 array `[len(token_ids), vocab_size]`."""

@@ -144,6 +144,7 @@ class ReferenceExecutor:
             cached_blocks=self._pool.available - self._pool.free,
             running=len(self._scheduler.running),
             waiting=len(self._scheduler.waiting),
+            max_running=self._settings.max_batch,
         )
 
     def fault_points(self) -> dict[str, int]:

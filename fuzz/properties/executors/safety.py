@@ -117,18 +117,15 @@ def finite(lab: Lab, _case: Trace) -> Iterator[Violation]:
 def conservation(lab: Lab, _case: Trace) -> Iterator[Violation]:
     """At idle `free + cached == total`, nothing waits or runs, and the total is what it was at the start.
 
-    Between two steps no count is negative, `free + cached` does not exceed the total, and no more samples run than
-    `max_batch` says. Judged on every run made for the case, whatever was aborted or refused in it.
+    Between two steps no count is negative, `free + cached` does not exceed the total, and no more run than the target
+    says may. Judged on every run made for the case, whatever was aborted or refused in it.
     """
     for recording in lab.recordings:
         if recording.overdrawn is not None:
             now = recording.overdrawn
             message = f"impossible accounting between two steps: {now}"
-            yield Violation(code="P12", slug="overdrawn", message=message, evidence=_knobs(recording))
-        most = recording.trace.knobs.get("max_batch", lab.limits.max_batch)
-        if isinstance(most, int) and recording.busiest > most:
-            message = f"{recording.busiest} samples ran at a time with max_batch = {most}"
-            yield Violation(code="P12", slug="batch-too-large", message=message, evidence=_knobs(recording))
+            slug = "batch-too-large" if now.crowded else "overdrawn"
+            yield Violation(code="P12", slug=slug, message=message, evidence=_knobs(recording))
         if recording.closed is not None and recording.opened is not None:
             lab.tally.looked += 1
             yield from lost_blocks(recording)
