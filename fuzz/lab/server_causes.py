@@ -16,6 +16,7 @@ _RAISED = re.compile(
     re.MULTILINE,
 )
 _TRACEBACK = "Traceback (most recent call last):"
+_CHAINED = ("\nDuring handling of the above exception", "\nThe above exception was the direct cause")
 _LIBRARY = ("/lib/python3", "<frozen", "<string>")
 _VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|\{[^}]*\}|0x[0-9a-f]+|\d+(?:\.\d+)?")
 _EMPTY_WORDS = frozenset({"internal", "server", "error", "an", "occurred", "unknown", "bad", "request"})
@@ -69,6 +70,16 @@ def raised_in(log: str, said: str = "") -> str:
     found = [raised for block in log.split(_TRACEBACK)[1:] if (raised := _raised(block))]
     told = [raised for raised in found if raised.message and raised.message in said]
     return (told or found)[-1].place if found else ""
+
+
+def only_place(log: str) -> str:
+    """Where all stack traces of a log were raised; empty if there are none, or if they differ.
+
+    Of exceptions that were raised one in the handling of the other only the last counts.
+    """
+    blocks = [block for block in log.split(_TRACEBACK)[1:] if not any(mark in block for mark in _CHAINED)]
+    places = {raised.place for block in blocks if (raised := _raised(block))}
+    return places.pop() if len(places) == 1 else ""
 
 
 def _raised(block: str) -> _Raised | None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
 from fuzz.lab.server_answers import CANARY_TOKENS, NOT_JSON, busy, canary_body, lookup, prompt_bytes, same_choices
-from fuzz.lab.server_causes import error_label, message_of, raised_in
+from fuzz.lab.server_causes import error_label, message_of, only_place, raised_in
 from fuzz.properties.model import Violation
 from targets.errors import UsageError
 from targets.http.address import redact
@@ -151,10 +151,15 @@ class HttpLab:
         return self.violation(code, f"{what}/{label}" if label else what, message, asked, cause=cause, variant=variant)
 
     def malformed(self, code: str, what: str, problem: Problem, asked: Asked) -> Violation:
-        """A violation for a body that is not of its shape, after what the server raised if that is what broke it."""
-        place = raised_in(self.log()) if len(self._asked) == 1 else ""
-        slug, cause = (f"{problem.slug}/{place}", f"500 {place}") if place else (problem.slug, f"answer {problem.slug}")
-        return self.violation(code, slug, f"{what}: {problem.message}", asked, cause=cause)
+        """A violation for a body that is not of its shape."""
+        message = f"{what}: {problem.message}"
+        return self.broken(code, problem.slug, message, asked, cause=f"answer {problem.slug}")
+
+    def broken(self, code: str, slug: str, message: str, asked: Asked, *, cause: str = "") -> Violation:
+        """A violation for a reply that is no whole one; if the server raised something, that is its cause."""
+        if place := only_place(self.log()):
+            slug, cause = f"{slug}/{place}", f"500 {place}"
+        return self.violation(code, slug, message, asked, cause=cause)
 
     def failed_in_stream(self, code: str, error: str, asked: Asked) -> Violation:
         """A violation for an error that ends a stream: its cause is that of a 500, which it would be at once."""

@@ -117,13 +117,17 @@ FAMILIES = {
         ),
         Family(
             name="mlx-lm",
-            lenient=(*_COMMON, "n-*", "user-*"),
-            excused=("H4/envelope",),
+            lenient=(
+                *(*_COMMON, "n-*", "user-*", "messages.role-*", "messages.content-empty"),
+                *("temperature-too-large", "*_penalty-too-*", "logit_bias-too-*"),
+            ),
+            excused=("H4/envelope", "H31/stop-ignored", "H29/stop-in-text"),
             one_prompt=True,
             endpoints=("completions", "chat", "models"),
             sources=(
                 "http_apis.md section 4: own envelope; 404 for any exception during generation",
-                "mlx_lm/SERVER.md: no embeddings; mlx_lm.server.CompletionRequest, 0.32: a prompt is one string",
+                "mlx_lm/SERVER.md: no embeddings, no largest temperature or penalty; a stop string is some tokens",
+                "mlx_lm.server, 0.32: a prompt is one string, roles are the chat template's matter",
             ),
         ),
         Family(

@@ -67,7 +67,7 @@ def mlx_lm_serve() -> Target:
         mlx_lm_command(folder),
         "openai",
         family="mlx-lm",
-        limits=ApiLimits(model=str(folder), vocab_size=_VOCABULARY, max_samples=1, max_tokens=12),
+        limits=ApiLimits(model=str(folder), vocab_size=_VOCABULARY, max_top_logprobs=11, max_samples=1, max_tokens=12),
         name="mlx-lm-serve",
     )
 

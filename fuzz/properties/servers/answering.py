@@ -44,7 +44,7 @@ def check_answered(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
         large = len(bytes_of(asked.exchange.message.body)) > _LARGE and asked.reply.end in (End.RESET, End.CLOSED)
         if asked.reply.end in _DROPPED and not large:
             detail = f" ({asked.reply.problem})" if asked.reply.problem else ""
-            yield lab.violation("H1", asked.reply.end.value, f"the reply ended {asked.reply.end.value}{detail}", asked)
+            yield lab.broken("H1", asked.reply.end.value, f"the reply ended {asked.reply.end.value}{detail}", asked)
 
 
 @server_property(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fuzz.lab.server_causes import check_of, error_label, message_of, raised_in
+from fuzz.lab.server_causes import check_of, error_label, message_of, only_place, raised_in
 from targets.http.case import HttpDefect
 from targets.http.reply import End, Reply
 
@@ -21,6 +21,10 @@ Traceback (most recent call last):
     raise ValueError
 ValueError: invalid literal for int() with base 10: 'abc'
 """
+OTHER = """Traceback (most recent call last):
+  File "/venv/site-packages/web/body.py", line 9, in read
+ClientGone
+"""
 DEFECT = HttpDefect(name="logit_bias-bad-key", place="logit_bias.abc")
 
 
@@ -34,14 +38,21 @@ def test_a_stack_trace_in_the_log_names_the_exception_and_the_innermost_place_ou
 
 
 def test_of_several_stack_traces_the_one_that_the_error_repeats_is_meant() -> None:
-    gone = (
-        'Traceback (most recent call last):\n  File "/venv/site-packages/web/body.py", line 9, in read\nClientGone\n'
-    )
     assert (
-        raised_in(LOG + gone, "invalid literal for int() with base 10: 'abc'")
+        raised_in(LOG + OTHER, "invalid literal for int() with base 10: 'abc'")
         == "ValueError-completion.py:build_config"
     )
-    assert raised_in(LOG + gone, "something else") == raised_in(LOG + gone) == "ClientGone-body.py:read"
+    assert raised_in(LOG + OTHER, "something else") == raised_in(LOG + OTHER) == "ClientGone-body.py:read"
+
+
+def test_a_log_in_which_several_things_failed_tells_no_place() -> None:
+    assert only_place(LOG) == only_place(LOG * 2) == "ValueError-completion.py:build_config"
+    assert only_place(LOG + OTHER) == only_place("") == ""
+
+
+def test_an_exception_in_the_handling_of_another_counts_alone() -> None:
+    chained = f"{OTHER}\nDuring handling of the above exception, another exception occurred:\n\n{LOG}"
+    assert only_place(chained) == "ValueError-completion.py:build_config"
 
 
 def test_frames_that_an_exception_quotes_are_no_place_where_it_was_raised() -> None:
