@@ -16,6 +16,8 @@ _RAISED = re.compile(
     re.MULTILINE,
 )
 _TRACEBACK = "Traceback (most recent call last):"
+_CLIENT_LEFT = re.compile(r"(?:\w+\.)*(?:ClientDisconnect|BrokenPipe|Connection(?:Reset|Aborted)|Cancelled)(?:Error)?")
+"""Exceptions that follow from a client that went away; no request is answered with them."""
 _CHAINED = ("\nDuring handling of the above exception", "\nThe above exception was the direct cause")
 _LIBRARY = ("/lib/python3", "<frozen", "<string>")
 _VARYING = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|\{[^}]*\}|0x[0-9a-f]+|\d+(?:\.\d+)?")
@@ -85,7 +87,7 @@ def only_place(log: str) -> str:
 def _raised(block: str) -> _Raised | None:
     """What follows the headline of a stack trace. An exception's own text may quote frames; they are no part of it."""
     error = _RAISED.search(block)
-    if error is None:
+    if error is None or _CLIENT_LEFT.fullmatch(error["type"]):
         return None
     frames = [frame for frame in _FRAME.finditer(block, 0, error.start()) if not _is_library(frame["path"])]
     if not frames:

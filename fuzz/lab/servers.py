@@ -24,6 +24,8 @@ PROVING = 30.0
 """Seconds that proving which request killed a server may take; a slow server takes seconds for each restart."""
 WOUNDS = frozenset({"H2", HEALTH, "H12"})
 """Codes of properties after whose violation a server is not to be trusted with the next case."""
+DEADLY = frozenset({HEALTH, "H1"})
+"""Codes of properties whose violations a death explains: the canary fails, connections drop."""
 _LINGERING = 0.1
 """Seconds after the reply within which a request that kills has killed."""
 
@@ -69,7 +71,7 @@ class ServerBench:
         guilty = self._guilty()
         self._restart()
         address = self.server.client.address
-        others = tuple(violation for violation in verdict.violations if violation.code != HEALTH)
+        others = tuple(violation for violation in verdict.violations if violation.code not in DEADLY)
         found = msgspec.structs.replace(verdict, violations=(death(obituary, guilty, address), *others))
         return msgspec.structs.replace(found, literal=encode(guilty)) if guilty else found
 

@@ -101,7 +101,7 @@ FAMILIES = {
                 *("*-wrong-type", "n-*", "user-*", "stream-missing", "stream-inconsistent", "stream_options*"),
                 *("max_tokens-beyond-context", "max_tokens-too-small", "temperature-*", "top_p-too-small"),
                 *("*logprobs-too-large", "*logprobs-inconsistent", "logprobs-missing", "logit_bias-*"),
-                "max_completion_tokens-*",
+                *("max_completion_tokens-*", "seed-*"),
             ),
             excused=("H21/*/top_p-default",),
             one_prompt=True,

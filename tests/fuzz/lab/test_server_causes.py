@@ -50,6 +50,11 @@ def test_a_log_in_which_several_things_failed_tells_no_place() -> None:
     assert only_place(LOG + OTHER) == only_place("") == ""
 
 
+def test_a_client_that_went_away_is_behind_no_error() -> None:
+    gone = OTHER.replace("ClientGone", "starlette.requests.ClientDisconnect")
+    assert raised_in(LOG + gone) == only_place(LOG + gone) == "ValueError-completion.py:build_config"
+
+
 def test_an_exception_in_the_handling_of_another_counts_alone() -> None:
     chained = f"{OTHER}\nDuring handling of the above exception, another exception occurred:\n\n{LOG}"
     assert only_place(chained) == "ValueError-completion.py:build_config"

@@ -27,6 +27,8 @@ ANSWER = json.dumps({"id": "x", "object": "text_completion", "created": 5, "mode
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
+        if b"sudden" in body:
+            os._exit(9)
         if b"poison" in body:
             threading.Timer(0.05, os._exit, (9,)).start()
         self.send_response(200)
@@ -89,3 +91,10 @@ def test_of_a_case_of_several_requests_the_guilty_one_is_proven(bench: ServerBen
         verdict = bench.judge(case(), [])
     assert [violation.signature for violation in verdict.violations] == ["H3/server-died"]
     assert decode(verdict.literal, HttpCase) == case(user="poison")
+
+
+def test_connections_that_a_death_drops_are_no_failures_of_their_own(bench: ServerBench) -> None:
+    watching = [found for found in properties(TargetKind.HTTP) if found.code in ("H1", "H3")]
+    exchanges = [case(user=user).exchanges[0] for user in ("sudden", "next")]
+    verdict = bench.judge(HttpCase(dialect="openai", exchanges=tuple(exchanges)), watching)
+    assert [violation.signature for violation in verdict.violations] == ["H3/server-died"]
