@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from strategies.graphs import GraphSpace
+    from strategies.http.deterministic import DeterministicStage
     from strategies.http.openapi import SchemaCases
     from strategies.http.space import HttpSpace
     from strategies.space import Space
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MALFORMED_SHARE = 0.1
 """Share of generated traces and graph cases that carry one defect; mutation keeps it."""
+STAGE_SHARE = 0.7
+"""Share of generated requests that come from the deterministic stage, until all of it has been dealt."""
 SCHEMA_SHARE = 0.1
 """Share of generated requests that come from the server's own OpenAPI document, where it offers one."""
 
@@ -149,6 +152,8 @@ class HttpCaseSpace:
     """Exchanges with a server in its dialect."""
 
     space: HttpSpace
+    stage: DeterministicStage
+    """Every kind of defect once."""
     offered: SchemaCases | None = None
     """Cases from the server's own OpenAPI document."""
     kind: str = "http"
@@ -159,7 +164,8 @@ class HttpCaseSpace:
 
         if self.offered is not None and generator.random() < SCHEMA_SHARE:
             return self.offered.next(generator)
-        return generate(generator, self.space)
+        staged = self.stage.next(generator) if generator.random() < STAGE_SHARE else None
+        return staged or generate(generator, self.space)
 
     def mutate(self, case: Case, generator: Random) -> Case:
         """An edited case."""
@@ -203,10 +209,12 @@ def space_for(target: Target, constants: tuple[int, ...] = (), schema: bytes = b
 
         return GraphCaseSpace(graph_space_of(target))
     if target.kind is TargetKind.HTTP:
+        from strategies.http.deterministic import DeterministicStage
         from strategies.http.space import http_space_of
 
         space = http_space_of(target)
-        return HttpCaseSpace(space, _schema_cases(schema, space) if schema else None)
+        offered = _schema_cases(schema, space) if schema else None
+        return HttpCaseSpace(space, DeterministicStage(space), offered)
     from strategies.space import space_of
 
     return TraceSpace(space_of(target, constants))

@@ -39,6 +39,16 @@ def _room(limits: ApiLimits) -> int:
     return 400 if limits.context_length is None else limits.context_length - limits.max_tokens - 3 * _CHAT_OVERHEAD
 
 
+def _without_limit(source: Source, limits: ApiLimits) -> bool:
+    """Whether the answer may go on to the end of the context; not where nobody knows how far that is."""
+    return limits.context_length is not None and source.boolean(0.08)
+
+
+def _filling(limits: ApiLimits) -> str:
+    """A prompt that leaves little room for the answer, so that one without a limit is soon at its end."""
+    return ("abcdefghij" * _room(limits))[: _room(limits)]
+
+
 def _cut(text: str, size: int) -> str:
     return text.encode()[: max(1, size)].decode(errors="ignore") or "a"
 
@@ -53,10 +63,12 @@ def _openai(source: Source, space: HttpSpace, endpoint: Endpoint) -> dict[str, J
     else:
         body["messages"] = _messages(source, space, ("user", "system", "assistant"))
     body |= {"max_tokens": source.integer(1, limits.max_tokens), **_randomness(source, "seed", 2.0)}
-    options = _SHARED_OPTIONS | {"logit_bias": _biases(limits), "stop": _stops(limits)}
-    if body["temperature"] > 0 and limits.max_samples > 1:
-        options["n"] = [1, 2, limits.max_samples]
-    body |= _some(source, options)
+    if endpoint.kind is EndpointKind.CHAT and _without_limit(source, limits):
+        del body["max_tokens"]
+        body["messages"] = [{"role": "user", "content": _filling(limits)}]
+    body |= _some(source, _SHARED_OPTIONS | {"logit_bias": _biases(limits), "stop": _stops(limits)})
+    if body["temperature"] > 0 and limits.max_samples > 1 and source.boolean():
+        body["n"] = source.choice((2, limits.max_samples, 1))
     body |= _logprobs(source, endpoint, limits)
     return body | _stream(source)
 
@@ -90,6 +102,9 @@ def _ollama(source: Source, space: HttpSpace, endpoint: Endpoint) -> dict[str, J
         body["messages"] = _messages(source, space, ("user", "system", "assistant"))
     choices: dict[str, list[Json]] = {"top_k": [1, 5, 40], "top_p": [1, 0.5], "stop": [[], ["a"], ["\n\n", "the"]]}
     options = {"num_predict": source.integer(1, limits.max_tokens), **_randomness(source, "seed", 2.0)}
+    if endpoint.kind is EndpointKind.COMPLETE and _without_limit(source, limits):
+        options["num_predict"] = -1
+        body["prompt"] = _filling(limits)
     body["options"] = options | _some(source, choices)
     return body | _some(source, {"stream": [True, False], "keep_alive": ["5m", 60], "format": [None]})
 
@@ -127,13 +142,13 @@ def _randomness(source: Source, seed: str, hottest: float) -> dict[str, Json]:
 def _prompt(source: Source, space: HttpSpace) -> Json:
     limits = space.api.limits
     form = source.integer(0, 9)
-    if form < 6 or space.family.one_prompt:
+    if form < 5 or space.family.one_prompt:
         return draw_text(source, space)
-    if form < 8:
+    if form < 7:
         return [draw_text(source, space) for _ in range(source.integer(1, 3))]
     top = (limits.vocab_size or 100) - 1
     tokens = [source.integer(3, top) for _ in range(source.integer(1, 8))]
-    return tokens if form == 8 else [tokens, tokens[:1]]
+    return tokens if form < 9 else [tokens, tokens[:1]]
 
 
 def _messages(source: Source, space: HttpSpace, roles: tuple[str, ...]) -> list[Json]:

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from strategies.http.breaking.editing import json_of, raw, with_json
 from strategies.http.breaking.pairs import PAIRS
-from strategies.http.cases import draw_case, draw_malformed, http_cases, judged, malformed_requests, valid_requests
+from strategies.http.cases import (
+    draw_case,
+    draw_malformed,
+    draw_valid,
+    http_cases,
+    judged,
+    malformed_requests,
+    valid_requests,
+)
 from strategies.http.mutate import crossover, generate, mutate
 from strategies.http.shrink import holds, simplify, size
 from strategies.http.space import HttpSpace
@@ -25,6 +33,7 @@ from targets.http.wire import bytes_of, json_message
 
 LIMITS = ApiLimits(model="m", vocab_size=280, context_length=256, bytes_per_token=6)
 SPACES = {name: HttpSpace(api=HttpApi(dialect=name, limits=LIMITS), huge_share=0.0) for name in DIALECTS}
+OPENAI = SPACES["openai"]
 quick = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
@@ -130,3 +139,21 @@ def test_raw_values_go_out_as_they_are() -> None:
 
 def test_pairs_name_the_bugs_they_stem_from() -> None:
     assert all(pair.sources and len(pair.fields(LIMITS)) == 2 for pair in PAIRS)
+
+
+def test_some_answers_may_go_on_to_the_end_of_the_context() -> None:
+    found = [
+        json_of(draw_valid(RandomSource(random.Random(seed)), OPENAI, OPENAI.generating).message) for seed in range(400)
+    ]
+    without = [body for body in found if body and "messages" in body and "max_tokens" not in body]
+
+    assert without
+    assert all(LIMITS.context_length and len(str(body["messages"])) > LIMITS.context_length / 2 for body in without)
+
+
+def test_nobody_asks_for_the_whole_of_a_context_that_is_not_known() -> None:
+    unknown = HttpSpace(api=HttpApi(dialect="openai", limits=ApiLimits(model="m")))
+
+    for seed in range(200):
+        body = json_of(draw_valid(RandomSource(random.Random(seed)), unknown, unknown.generating).message)
+        assert body and "max_tokens" in body
