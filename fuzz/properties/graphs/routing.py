@@ -8,6 +8,7 @@ from fuzz.lab.graph_lab import GraphLab
 from fuzz.properties.graphs.audit import audit
 from fuzz.properties.graphs.compare import same_value
 from fuzz.properties.graphs.registration import graph_property
+from fuzz.properties.graphs.scripted import wrong_answers
 from fuzz.properties.model import Cost, Violation
 from targets.graph.case import GraphCase
 from targets.graph.config import body_of, channels_of
@@ -21,8 +22,8 @@ _ENDED_EARLY = (FailureKind.STEP_LIMIT, FailureKind.TIMEOUT)
 def routing(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
     """A model of routing recomputes from each node's writes which edges are open and which nodes run next.
 
-    Conditions see the state with the node's own writes; a node runs once a step; the final state is that of all
-    writes in the declared order.
+    Conditions see the state with the node's own writes; a node runs once a step; models and tools write the scripted
+    reply of their turn; the final state is that of all writes in the declared order.
     """
     base = lab.base(case)
     if not lab.domain.reports_nodes or not base.nodes:
@@ -36,6 +37,8 @@ def routing(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
     book = audit(case.config, channels_of(case.config), initial_state(case.config, case.inputs), runs)
     for doubt in book.doubts:
         yield Violation(code="G9", slug=doubt.slug, message=doubt.message)
+    for message in wrong_answers(case.config, case.script, runs):
+        yield Violation(code="G9", slug="wrong-answer", message=message)
     if book.doubts or (base.failure and not lab.domain.whole_steps):
         return
     if base.status is RunStatus.COMPLETED and not book.ended:

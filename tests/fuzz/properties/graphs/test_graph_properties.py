@@ -14,6 +14,7 @@ import pytest
 
 from fuzz.lab.graph_lab import GraphLab
 from fuzz.properties.graphs.recorded import by_case, read_snapshots, record
+from fuzz.properties.graphs.scripted import wrong_answers
 from fuzz.properties.graphs.termination import possible_steps
 from fuzz.properties.registry import find, properties
 from strategies.graphs import generate_graph_case, graph_space_of, mutate_graph_case
@@ -26,6 +27,7 @@ from targets.graph.config import (
     EntryConfig,
     ExitConfig,
     GraphConfig,
+    LoopConfig,
     Node,
     Reducer,
     ToolConfig,
@@ -200,3 +202,32 @@ def test_a_damaged_snapshot_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(UsageError, match=r"x\.json is no snapshot"):
         read_snapshots(tmp_path)
+
+
+def scripted(*values: str) -> GraphCase:
+    """A tool that answers with these values in turn, in a loop of two rounds."""
+    tool = ToolConfig(tool="t", writes="log")
+    looped = linear(LoopConfig(body=linear(tool), max_iterations=2))
+    replies = NodeReplies(node=("n0", "n0"), replies=tuple(Reply(value=value) for value in values))
+    return GraphCase(config=looped, script=Script(nodes=(replies,)))
+
+
+def test_a_tool_in_a_loop_writes_the_reply_of_its_round() -> None:
+    assert not codes(scripted("first", "second"))
+
+
+def test_an_answer_of_an_earlier_round_is_seen() -> None:
+    def stale(result: GraphResult) -> GraphResult:
+        runs = tuple(
+            msgspec.structs.replace(run, writes=(("log", "first"),)) if run.node == ("n0", "n0") else run
+            for run in result.nodes
+        )
+        return msgspec.structs.replace(result, nodes=runs)
+
+    assert "G9/wrong-answer" in codes(scripted("first", "second"), bent(stale))
+
+
+def test_answers_to_unscripted_questions_are_not_judged() -> None:
+    config = scripted().config
+
+    assert not list(wrong_answers(config, Script(), GraphRunner().run(config, GraphInputs(), Script()).nodes))
