@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from fuzz.lab.server_answers import lookup
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
-from targets.http.dialects.model import Answer, EndpointKind
+from targets.http.dialects.model import Answer, Choice, EndpointKind
 
 _FEWEST_LOGPROBS = -1e-6
 
 STOP_KEPT = "answer stop-kept"
 """Cause of all violations by a text that goes on to its stop string, or past it."""
+TOO_LONG = "answer too-long"
+"""Cause of all violations by more tokens than were asked for."""
 
 
 @server_property(
@@ -39,9 +42,14 @@ def check_accounting(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             yield from _choices(lab, asked, answer)
 
 
-@server_property("H28", "Log-probabilities are such", sources=("SAMPLE-07", "SAMPLE-18"), cost=Cost.OBSERVES)
+@server_property(
+    "H28", "Log-probabilities are such", sources=("SAMPLE-07", "SAMPLE-18", "STREAM-14"), cost=Cost.OBSERVES
+)
 def check_logprobs(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
-    """Log-probabilities are at most 0, and there is one for every completion token."""
+    """Log-probabilities are at most 0, and there is one for every completion token.
+
+    Where offsets of tokens in the text are told, a token and the next one are its characters apart.
+    """
     del case
     for asked in lab.valid(generating=True):
         answer = lab.answer(asked)
@@ -55,6 +63,19 @@ def check_logprobs(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             if alone and answer and answer.usage and answer.usage.completion != len(choice.tokens):
                 message = f"{len(choice.tokens)} log-probabilities for {answer.usage.completion} tokens"
                 yield lab.violation("H28", "count", message, asked)
+            if problem := misplaced(choice):
+                yield lab.violation("H28", "offset", problem, asked)
+
+
+def misplaced(choice: Choice) -> str:
+    """What is wrong with the offsets; of tokens that hold part of a character nothing is known."""
+    tokens, offsets = choice.tokens or (), choice.offsets
+    if len(offsets) != len(tokens):
+        return ""
+    for token, (here, following) in zip(tokens, pairwise(offsets), strict=False):
+        if following - here != len(token) and "\ufffd" not in token and token in choice.text:
+            return f"the token {token!r} begins at {here} and the next one at {following}: {len(token)} characters"
+    return ""
 
 
 def _usage(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:
@@ -83,7 +104,8 @@ def _choices(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:
     completion = answer.usage.completion if answer.usage else None
     if isinstance(limit, int) and completion is not None:
         if completion > limit * len(answer.choices):
-            yield lab.violation("H29", "max-tokens", f"{completion} tokens came, at most {limit} a choice", asked)
+            message = f"{completion} tokens came, at most {limit} a choice"
+            yield lab.violation("H29", "max-tokens", message, asked, cause=TOO_LONG)
         [first, *others] = answer.choices
         cut = not others and first.finish == lab.dialect.length_finish
         if cut and completion != limit:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fuzz.lab.server_answers import lookup, placed
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
-from fuzz.properties.servers.accounting import STOP_KEPT
+from fuzz.properties.servers.accounting import STOP_KEPT, TOO_LONG
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.dialects.model import Answer, Json
@@ -36,7 +36,8 @@ def _one_token(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
     lab.tally.looked += 1
     if answer.usage.completion not in (0, 1):
         message = f"{answer.usage.completion} tokens came although at most 1 was asked for"
-        yield lab.violation("H31", "max-tokens-ignored", message, _derived(lab, asked, lab.dialect.max_tokens_field, 1))
+        shown = _derived(lab, asked, lab.dialect.max_tokens_field, 1)
+        yield lab.violation("H31", "max-tokens-ignored", message, shown, cause=TOO_LONG)
 
 
 def _stop(lab: HttpLab, asked: Asked, plain: Answer) -> Iterator[Violation]:

@@ -70,6 +70,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[str, ...] | None = None
     """Texts of the tokens, if log-probabilities were reported."""
     logprobs: tuple[float, ...] | None = None
+    offsets: tuple[int, ...] = ()
+    """Where each token begins in the text, if that was reported; the first need not be 0: a prompt may precede."""
 
 
 class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):

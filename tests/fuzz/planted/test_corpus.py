@@ -20,9 +20,7 @@ from fuzz.properties.registry import applicable, capability_names, find
 BUGS = load_bugs(shipped_files())
 
 UNSEEN = {
-    "graph-thought-of-an-earlier-visit": "what a script answers is taken as it is; G2 sees it in larger graphs",
     "http-bias-has-no-effect": "the property asks with biases of its own, about a request that has none",
-    "http-offsets-in-bytes": "no property looks at the offsets of tokens in a text",
     "http-penalty-of-the-wrong-field": "no property asks for the effect of a penalty",
     "http-streams-mixed-up": "the witness is one request, so that it is the same every time; H11 compares several",
     "life-preempted-goes-to-the-end": "whoever is overtaken only waits longer; P2 tells where the queue gets stuck",

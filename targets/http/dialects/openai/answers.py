@@ -99,7 +99,21 @@ def _choice(endpoint: Endpoint, found: Json) -> Choice:
     chat = endpoint.kind is EndpointKind.CHAT
     text = found["message"].get("content") if chat else found["text"]
     tokens, numbers = logprobs_of(found.get("logprobs"), chat=chat)
-    return Choice(index=found["index"], text=text or "", finish=found["finish_reason"], tokens=tokens, logprobs=numbers)
+    return Choice(
+        index=found["index"],
+        text=text or "",
+        finish=found["finish_reason"],
+        tokens=tokens,
+        logprobs=numbers,
+        offsets=_offsets(found.get("logprobs")),
+    )
+
+
+def _offsets(found: Json) -> tuple[int, ...]:
+    """`text_offset`, which an answer to a chat does not have."""
+    reported = found.get("text_offset") if isinstance(found, dict) else None
+    numbers = reported if isinstance(reported, list) else []
+    return tuple(numbers) if all(isinstance(number, int) for number in numbers) else ()
 
 
 def logprobs_of(found: Json, *, chat: bool) -> tuple[tuple[str, ...] | None, tuple[float, ...] | None]:
