@@ -23,6 +23,8 @@ from fuzz.properties.model import Evidence
 from targets.contract import FinishReason, TokenLogprobs
 
 CONTEXT_TOKENS = 8
+TEXT_DIFFERS = "text-differs"
+"""Slug of equal tokens with unequal texts, and the cause of all such violations: the way from tokens to text."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,7 +179,7 @@ def _endings(left: Sample, right: Sample) -> Difference | None:
         ("finish-differs", "number of tokens", len(left.tokens), len(right.tokens)),
         ("finish-differs", "finish reason", left.finish_reason, right.finish_reason),
         ("finish-differs", "stop reason", left.stop_reason, right.stop_reason),
-        ("text-differs", "text", left.text, right.text),
+        (TEXT_DIFFERS, "text", left.text, right.text),
         ("usage-differs", "usage", _counts(left), _counts(right)),
     )
     for slug, name, one, other in pairs:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fuzz.lab import margins
-from fuzz.lab.compare import Rule, compare_answers
+from fuzz.lab.compare import TEXT_DIFFERS, Rule, compare_answers
 from fuzz.lab.recording import Answer, Recording
 from fuzz.properties.model import Evidence, Violation
 
@@ -77,7 +77,8 @@ def relate_answers(
             name = left[1].request.id
             evidence = found.evidence | _settings(lab, right[0])
             message = f"{name}: {found.message}"
-            yield Violation(code=code, slug=found.slug, message=message, request_id=name, evidence=evidence)
+            slug, cause = found.slug, found.slug if found.slug == TEXT_DIFFERS else ""
+            yield Violation(code=code, slug=slug, message=message, request_id=name, evidence=evidence, cause=cause)
 
 
 def steady(recording: Recording) -> bool:

@@ -60,7 +60,7 @@ def _token_logprobs(lab: Lab, answer: Answer, sample: Sample) -> Iterator[Violat
             problem = ("greedy-not-best", f"the greedy token {token} does not have the highest log-probability")
         if problem is not None:
             message = f"{name}, token {position}: {problem[1]}"
-            yield Violation(code="P28", slug=problem[0], message=message, request_id=name)
+            yield Violation(code="P28", slug=problem[0], message=message, request_id=name, cause=_cause(problem[0]))
             return
 
 
@@ -74,17 +74,16 @@ def _wrong(lab: Lab, token: int, reported: TokenLogprobs, asked: int, row: Row |
         return "top-list", f"the alternatives are not sorted: {listed}"
     if tied := _disordered(reported, row):
         return "top-ties", f"tokens {tied[0]} and {tied[1]} are equally probable, and the higher id stands first"
-    if sum(math.exp(min(number, 1.0)) for number in listed) > 1 + 1e-3:
-        return "top-sum", f"the probabilities of the alternatives exceed 1 together: {listed}"
     if token in ids and abs(dict(reported.top)[token] - reported.logprob) > LOGPROB:
         return "two-values", f"{reported.logprob} as the token, {dict(reported.top)[token]} in the list"
-    if row is None or not math.isfinite(float(row.max())):
-        return None
-    scores = log_softmax(row)
-    for entry, value in ((token, reported.logprob), *reported.top):
-        distance = abs(float(scores[entry]) - value)
-        if distance > LOGPROB + lab.tolerances.floor and distance > LOGPROB + lab.tolerances.eps(RECOMPUTE):
-            return "wrong-value", f"token {entry} is reported with {value:.6g}, its logits give {scores[entry]:.6g}"
+    if row is not None and math.isfinite(float(row.max())):
+        scores = log_softmax(row)
+        for entry, value in ((token, reported.logprob), *reported.top):
+            distance = abs(float(scores[entry]) - value)
+            if distance > LOGPROB + lab.tolerances.floor and distance > LOGPROB + lab.tolerances.eps(RECOMPUTE):
+                return "wrong-value", f"token {entry} is reported with {value:.6g}, its logits give {scores[entry]:.6g}"
+    if sum(math.exp(min(number, 1.0)) for number in listed) > 1 + 1e-3:
+        return "top-sum", f"the probabilities of the alternatives exceed 1 together: {listed}"
     return None
 
 
@@ -127,5 +126,11 @@ def _prompt_logprobs(lab: Lab, answer: Answer) -> Iterator[Violation]:
         problem = _wrong(lab, prompt[position], entry, asked, None if rows is None else rows[position - 1])
         if problem is not None:
             message = f"{name}, prompt position {position}: {problem[1]}"
-            yield Violation(code="P28", slug=f"prompt-{problem[0]}", message=message, request_id=name)
+            slug, cause = f"prompt-{problem[0]}", _cause(problem[0])
+            yield Violation(code="P28", slug=slug, message=message, request_id=name, cause=cause)
             return
+
+
+def _cause(slug: str) -> str:
+    """One list is made like the other: what is wrong with both is wrong once."""
+    return f"log-probabilities {slug}"

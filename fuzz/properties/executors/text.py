@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fuzz.lab.compare import TEXT_DIFFERS
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Sample
 from fuzz.properties.model import Cost, Evidence, Violation
@@ -117,7 +118,9 @@ def _streamed(lab: Lab, answer: Answer, sample: Sample) -> Iterator[Violation]:
     if (not whole.startswith(shown)) if aborted else shown != whole:
         message = f"{name}: streamed {shown!r}, but its tokens decode to {whole!r}"
         evidence: dict[str, Evidence] = {"deltas": [*sample.deltas]}
-        yield Violation(code="P9", slug="text-differs", message=message, request_id=name, evidence=evidence)
+        yield Violation(
+            code="P9", slug=TEXT_DIFFERS, message=message, request_id=name, evidence=evidence, cause=TEXT_DIFFERS
+        )
 
 
 def _texts(lab: Lab) -> Iterator[str]:

@@ -16,6 +16,8 @@ from targets.graph.result import FailureKind, GraphResult, RunStatus
 MAX_PAUSES = 3
 CLOCK = 1e-6
 """Rounding of times, in seconds."""
+_COURSE = "course after a pause"
+"""Cause of all differences between a run and the same run with a pause, whatever they show in."""
 
 
 @graph_property("G3", "Resumed equals uninterrupted", sources=("GRAPH-04", "GRAPH-01"), needs=(ResumesGraphs,))
@@ -38,7 +40,9 @@ def resumed_equals_uninterrupted(lab: GraphLab, case: GraphCase) -> Iterator[Vio
         if paused.status is not RunStatus.PAUSED:
             slug, sentence = course_difference(base, paused)
             if slug:
-                yield Violation(code="G3", slug=slug, message=f"asked to stop after step {steps}: {sentence}")
+                yield Violation(
+                    code="G3", slug=slug, message=f"asked to stop after step {steps}: {sentence}", cause=_COURSE
+                )
             continue
         if paused.stats.steps != steps:
             message = f"asked to stop after step {steps}, it stopped after {paused.stats.steps}"
@@ -46,7 +50,7 @@ def resumed_equals_uninterrupted(lab: GraphLab, case: GraphCase) -> Iterator[Vio
         resumed = runner.resume(paused.checkpoint)
         slug, sentence = course_difference(base, resumed)
         if slug:
-            yield Violation(code="G3", slug=slug, message=f"resumed after step {steps}: {sentence}")
+            yield Violation(code="G3", slug=slug, message=f"resumed after step {steps}: {sentence}", cause=_COURSE)
         before, after = paused.stats.elapsed, resumed.stats.elapsed
         if after < before - CLOCK:
             message = f"{before:g} s had passed at a pause after step {steps}, the resumed run ends after {after:g} s"

@@ -16,6 +16,9 @@ from targets.graph.config import GraphConfig
 from targets.graph.result import FailureKind, GraphResult, RunStatus
 from targets.graph.structure import cyclic_node, successors
 
+_LIMIT = "step limit"
+"""Cause of all violations by a run that ends too late or too early at its limit."""
+
 
 @graph_property("G5", "Termination and limits", sources=("GRAPH-09",))
 def termination(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
@@ -30,19 +33,19 @@ def termination(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
         beyond = base.stats.steps - case.config.limits.max_steps
         if base.stats.steps and not 0 <= beyond <= lab.domain.extra_steps:
             message = f"the limit is {case.config.limits.max_steps} steps, it ended after {base.stats.steps}"
-            yield Violation(code="G5", slug="limit-inexact", message=message)
+            yield Violation(code="G5", slug="limit-inexact", message=message, cause=_LIMIT)
     if base.status is not RunStatus.COMPLETED or case.script.cancel_at is not None or not base.stats.steps:
         return
     lab.tally.compared += 1
     slug, sentence = difference(base, lab.run(limited(case, base.stats.steps)))
     if slug:
         message = f"with max_steps = {base.stats.steps}, the steps it takes: {sentence}"
-        yield Violation(code="G5", slug="limit-too-strict", message=message)
+        yield Violation(code="G5", slug="limit-too-strict", message=message, cause=_LIMIT)
     if base.stats.steps > 1:
         less = lab.run(limited(case, base.stats.steps - 1))
         if less.failure is None or less.failure.kind is not FailureKind.STEP_LIMIT:
             message = f"max_steps = {base.stats.steps - 1} did not end a run of {base.stats.steps} steps: {less.status}"
-            yield Violation(code="G5", slug="limit-ignored", message=message)
+            yield Violation(code="G5", slug="limit-ignored", message=message, cause=_LIMIT)
 
 
 def limited(case: GraphCase, steps: int) -> GraphCase:

@@ -20,6 +20,8 @@ from targets.http.reply import End, Reply
 
 MOST_FAULTS = 6
 """Faults that are tried in a case, over all points."""
+_BROKEN = "answer after a fault"
+"""Cause of all violations by an answer that a fault has left incomplete or changed."""
 
 
 @server_property(
@@ -106,14 +108,14 @@ def _envelope(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
 
 def _unlike(lab: HttpLab, asked: Asked, answer: Answer, alone: Answer | None) -> Iterator[Violation]:
     for problem in answer.problems[:1]:
-        yield lab.violation("H35", problem.slug, f"the answer is broken: {problem.message}", asked)
+        yield lab.violation("H35", problem.slug, f"the answer is broken: {problem.message}", asked, cause=_BROKEN)
     if alone is None or answer.problems:
         return
     lab.tally.compared += 1
     for one, other in zip(alone.choices, answer.choices, strict=False):
         if found := difference(one, other):
             message = f"choice {one.index} answers {one.text!r} alone, {other.text!r} now"
-            yield lab.violation("H35", f"{found}-differ", message, asked)
+            yield lab.violation("H35", f"{found}-differ", message, asked, cause=_BROKEN)
 
 
 def _aftermath(lab: HttpLab) -> Iterator[Violation]:
