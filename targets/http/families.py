@@ -119,7 +119,8 @@ FAMILIES = {
             name="mlx-lm",
             lenient=(
                 *(*_COMMON, "n-*", "user-*", "messages.role-*", "messages.content-empty"),
-                *("temperature-too-large", "*_penalty-too-*", "logit_bias-too-*"),
+                *("temperature-too-large", "top_p-too-small", "*_penalty-too-*", "logit_bias-too-*"),
+                *("model-missing", "stream-missing", "stream-inconsistent"),
             ),
             excused=("H4/envelope", "H31/stop-ignored", "H29/stop-in-text"),
             one_prompt=True,
@@ -127,7 +128,8 @@ FAMILIES = {
             sources=(
                 "http_apis.md section 4: own envelope; 404 for any exception during generation",
                 "mlx_lm/SERVER.md: no embeddings, no largest temperature or penalty; a stop string is some tokens",
-                "mlx_lm.server, 0.32: a prompt is one string, roles are the chat template's matter",
+                "mlx_lm.server, 0.32: a prompt is one string, roles are the chat template's matter, a top_p of 0 means none, "
+                "a model has a default",
             ),
         ),
         Family(
