@@ -207,7 +207,7 @@ def test_a_damaged_snapshot_is_named(tmp_path: Path) -> None:
 def scripted(*values: str) -> GraphCase:
     """A tool that answers with these values in turn, in a loop of two rounds."""
     tool = ToolConfig(tool="t", writes="log")
-    looped = linear(LoopConfig(body=linear(tool), max_iterations=2))
+    looped = linear(LoopConfig(body=msgspec.structs.replace(linear(tool), state={}), max_iterations=2))
     replies = NodeReplies(node=("n0", "n0"), replies=tuple(Reply(value=value) for value in values))
     return GraphCase(config=looped, script=Script(nodes=(replies,)))
 
