@@ -128,8 +128,8 @@ FAMILIES = {
             sources=(
                 "http_apis.md section 4: own envelope; 404 for any exception during generation",
                 "mlx_lm/SERVER.md: no embeddings, no largest temperature or penalty; a stop string is some tokens",
-                "mlx_lm.server, 0.32: a prompt is one string, roles are the chat template's matter, a top_p of 0 means none, "
-                "a model has a default",
+                "mlx_lm.server, 0.32: a prompt is one string, roles are the chat template's matter, a top_p of 0 means "
+                "none, a model has a default",
             ),
         ),
         Family(

@@ -21,7 +21,8 @@ def replay_command(exchange: Exchange, address: Address) -> str:
     special = message.raw or message.framing in (Framing.BARE, Framing.UNENDED) or not message.host
     if special or exchange.half_close or b"\x00" in body or len(body) > _LONGEST or not _is_text(body):
         return _through_socket(exchange, address)
-    parts = ["curl", "-sS", "-i", "-N", "-X", message.method, f"{address.url}{redact(message.path)}"]
+    parts = ["curl", "-sS", "-i", "-N", *_literally(message.path), "-X", message.method]
+    parts.append(f"{address.url}{redact(message.path)}")
     for name, value in message.headers:
         parts += ["-H", f"{name}: {redact_header(name, value)}"]
     if message.framing is Framing.CHUNKED:
@@ -29,6 +30,11 @@ def replay_command(exchange: Exchange, address: Address) -> str:
     if body:
         parts += ["--data-binary", redact(body.decode())]
     return shlex.join(parts)
+
+
+def _literally(path: str) -> list[str]:
+    """Options that keep curl from rewriting a path: from resolving dots, and from expanding brackets and braces."""
+    return ["--path-as-is"] * ("/." in path) + ["--globoff"] * any(mark in path for mark in "[]{}")
 
 
 def _through_socket(exchange: Exchange, address: Address) -> str:

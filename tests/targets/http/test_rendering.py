@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
 
@@ -33,6 +34,15 @@ def test_an_ordinary_request_is_a_curl_command_that_works(server: MockServer) ->
     assert command[0] == "curl"
     sent = command[command.index("--data-binary") + 1]
     assert json.loads(sent) == body
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+@pytest.mark.parametrize("path", ["/v1/chat/../models", "/v1/models/{a,b}[1-3]"])
+def test_a_path_is_sent_as_it_is(server: MockServer, path: str) -> None:
+    exchange = Exchange(message=Message(method="GET", path=path))
+    command = shlex.split(replay_command(exchange, Address(host="127.0.0.1", port=server.port)))
+    subprocess.run(command, capture_output=True, timeout=20, check=True)
+    assert [request.path for request in server.requests] == [path]
 
 
 def test_a_body_in_chunks_is_sent_in_chunks() -> None:
