@@ -27,6 +27,10 @@ UNSEEN = {
 }
 """Bugs whose witness no property objects to, and why."""
 
+TIMED = {"http-one-queue-for-all"}
+"""Bugs that show when one request is ended after another has begun to produce, so not every time."""
+ATTEMPTS = 12
+
 planted = pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.id)
 
 
@@ -53,9 +57,9 @@ def test_the_text_of_every_bug_occurs_exactly_once() -> None:
 @planted
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_the_witness_has_another_outcome_with_the_bug(bug: Bug) -> None:
-    without, with_bug = outcomes(bug, bug.witness)
+    attempts = ATTEMPTS if bug.id in TIMED else 1
 
-    assert without != with_bug
+    assert any(without != with_bug for without, with_bug in (outcomes(bug, bug.witness) for _ in range(attempts)))
 
 
 @pytest.mark.slow
