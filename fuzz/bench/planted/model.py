@@ -152,7 +152,8 @@ class PlantedBenchmark(msgspec.Struct, frozen=True, kw_only=True):
             executions=spread([hunt.executions for hunt in found]),
             requests=spread([hunt.requests for hunt in found]),
             one_finding=sum(hunt.findings == 1 for hunt in found),
-            repeated=sum(hunt.repeated == hunt.replays for hunt in found),
+            replayed=sum(bool(hunt.replays) for hunt in found),
+            repeated=sum(hunt.repeated == hunt.replays for hunt in found if hunt.replays),
             hunts_found=len(found),
             hunts=len(hunts),
             whole_cpu=sum(hunt.whole_cpu for hunt in hunts),
@@ -182,6 +183,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     requests: Spread | None
     one_finding: int
     """Hunts whose bug led to exactly one finding."""
+    replayed: int
+    """Hunts whose findings were replayed at all."""
     repeated: int
     """Hunts of which every finding repeated in all of its replays."""
     hunts_found: int

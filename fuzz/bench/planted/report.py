@@ -124,6 +124,10 @@ def _score_lines(benchmark: PlantedBenchmark) -> Sequence[str]:
             f" slowest {score.slowest:.1f} s",
             f"requests in the shrunk case: {_shown(score.requests, 0)};"
             f" exactly one finding in {score.one_finding} of {score.hunts_found} hunts",
-            f"every finding repeated in all of its replays in {score.repeated} of {score.hunts_found} hunts",
         ]
+        lines.append(
+            f"every finding repeated in all of its replays in {score.repeated} of {score.replayed} hunts"
+            if score.replayed
+            else "findings were not replayed (--replays 0)"
+        )
     return lines

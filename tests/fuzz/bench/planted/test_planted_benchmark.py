@@ -70,6 +70,12 @@ def test_a_finding_that_repeats_nine_times_of_ten_does_not_count_as_repeated() -
     assert benchmark(found(0), found(1, repeated=9)).score.repeated == 1
 
 
+def test_a_finding_that_was_not_replayed_does_not_count_as_repeated() -> None:
+    score = benchmark(found(0), msgspec.structs.replace(found(1), replays=0, repeated=0)).score
+
+    assert (score.replayed, score.repeated) == (1, 1)
+
+
 def test_the_table_tells_how_often_by_what_and_how_far_otherwise() -> None:
     missed = Hunt(bug="b", seed=2, whole_cpu=60.0, reach=Reach.NOT_NOTICED)
     row = row_of(benchmark(found(0, 1.0), found(1, 3.0, repeated=9), missed))
