@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import msgspec
+
 from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
 from fuzz.lab.server_answers import CANARY_TOKENS, NOT_JSON, busy, canary_body, lookup, prompt_bytes, same_choices
@@ -146,7 +148,7 @@ class HttpLab:
     def failed(self, code: str, message: str, asked: Asked) -> Violation:
         """A violation for an error that should not be; its cause is what the server shows of it."""
         what = "server-error" if (asked.reply.status or 0) >= 500 else "refused"
-        label, cause = self.blamed(asked.reply, asked.exchange.defect)
+        label, cause = self.blamed(asked.reply, asked.exchange.defect, self._log_of(asked))
         variant = asked.exchange.defect.name if asked.exchange.defect else ""
         return self.violation(code, f"{what}/{label}" if label else what, message, asked, cause=cause, variant=variant)
 
@@ -168,22 +170,35 @@ class HttpLab:
         message = f"a valid request ends in the error {error!r}"
         return self.violation(code, slug, message, asked, cause=f"500 {label}" if label else "")
 
-    def blamed(self, reply: Reply, defect: HttpDefect | None) -> tuple[str, str]:
+    def blamed(self, reply: Reply, defect: HttpDefect | None, log: str | None = None) -> tuple[str, str]:
         """What the server shows of an error: a label, and the cause that failures with this status share."""
-        label = error_label(message_of(reply), defect, self.log())
+        label = error_label(message_of(reply), defect, self.log() if log is None else log)
         return label, f"{reply.status} {label}" if label else ""
 
-    def log(self) -> str:
-        """What the server wrote to its output since the case began, up to a stack trace; empty if it is not ours."""
+    def log(self, start: int | None = None) -> str:
+        """What the server wrote to its output since the case began, or after so many bytes, up to a stack trace.
+
+        Empty if it is not ours.
+        """
         process = self.server.process
         if process is None:
             return ""
+        begin = self._log_size if start is None else start
         until = time.monotonic() + _LOGGING
-        text = process.output_after(self._log_size)
+        text = process.output_after(begin)
         while not raised_in(text) and time.monotonic() < until:
             time.sleep(0.01)
-            text = process.output_after(self._log_size)
+            text = process.output_after(begin)
         return text
+
+    def _log_of(self, asked: Asked) -> str:
+        """The log; where several requests failed in several places, what this one alone leaves there."""
+        process, log = self.server.process, self.log()
+        if process is None or len(self._asked) == 1 or not raised_in(log) or only_place(log):
+            return log
+        start = process.output_size()
+        reply = self.send(msgspec.structs.replace(asked.exchange, reuse=False, hang_up=None))
+        return self.log(start) if reply.status == asked.reply.status else log
 
     def violation(
         self,

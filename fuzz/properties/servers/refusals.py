@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fuzz.lab.server_causes import check_of
+from fuzz.lab.server_causes import check_of, only_place
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.answering import on_the_wire
@@ -115,7 +115,7 @@ def check_stream_refusal(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
 
 
 def _parting(lab: HttpLab, asked: Asked, flipped: Reply) -> tuple[str, str]:
-    """Slug and cause of two classes that differ: the server's error if one of them is, else the check that is missing.
+    """Slug and cause of two classes that differ: what the server raised if it did, else the check that is missing.
 
     A server fails in many places, and each is a bug of its own.
     """
@@ -126,6 +126,8 @@ def _parting(lab: HttpLab, asked: Asked, flipped: Reply) -> tuple[str, str]:
         if (reply.status or 0) >= 500:
             label, cause = lab.blamed(reply, defect)
             return f"class-differs/{label}" if label else "class-differs", cause
+    if place := only_place(lab.log()):
+        return f"class-differs/{place}", f"500 {place}"
     return f"class-differs/{check_of(defect)}" if defect else "class-differs", ""
 
 
