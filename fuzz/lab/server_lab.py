@@ -159,7 +159,7 @@ class HttpLab:
 
     def broken(self, code: str, slug: str, message: str, asked: Asked, *, cause: str = "") -> Violation:
         """A violation for a reply that is no whole one; if the server raised something, that is its cause."""
-        if place := only_place(self.log()):
+        if place := only_place(self._log_of(asked)):
             slug, cause = f"{slug}/{place}", f"500 {place}"
         return self.violation(code, slug, message, asked, cause=cause)
 

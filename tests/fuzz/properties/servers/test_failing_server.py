@@ -75,3 +75,8 @@ def test_two_requests_that_fail_in_two_places_are_two_causes(bench: ServerBench)
 def test_a_stream_that_breaks_off_has_the_cause_of_the_failure_at_once(bench: ServerBench) -> None:
     found = causes(bench, exchange("first", stream=True))
     assert found["H5/no-done/KeyError-server.py:first"] == "500 KeyError-server.py:first"
+
+
+def test_two_streams_that_break_off_in_two_places_are_two_causes(bench: ServerBench) -> None:
+    found = causes(bench, exchange("first", stream=True), exchange("second", stream=True))
+    assert {"500 KeyError-server.py:first", "500 TypeError-server.py:second"} == set(found.values())
