@@ -68,12 +68,13 @@ def check_logprobs(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
 
 
 def misplaced(choice: Choice) -> str:
-    """What is wrong with the offsets; of tokens that hold part of a character nothing is known."""
+    """What is wrong with the offsets; of tokens that hold part of a character nothing is known, nor of those left out for that."""
     tokens, offsets = choice.tokens or (), choice.offsets
     if len(offsets) != len(tokens):
         return ""
     for token, (here, following) in zip(tokens, pairwise(offsets), strict=False):
-        if following - here != len(token) and "\ufffd" not in token and token in choice.text:
+        whole = token and "\ufffd" not in token
+        if whole and following - here != len(token) and token in choice.text:
             return f"the token {token!r} begins at {here} and the next one at {following}: {len(token)} characters"
     return ""
 
@@ -102,7 +103,8 @@ def _choices(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:
         )
     limit = lookup(asked.body, lab.dialect.max_tokens_field)
     completion = answer.usage.completion if answer.usage else None
-    if isinstance(limit, int) and completion is not None:
+    # Ollama's -1 fills the context.
+    if isinstance(limit, int) and limit > 0 and completion is not None:
         if completion > limit * len(answer.choices):
             message = f"{completion} tokens came, at most {limit} a choice"
             yield lab.violation("H29", "max-tokens", message, asked, cause=TOO_LONG)

@@ -24,6 +24,7 @@ def test_offsets_in_bytes_are_wrong() -> None:
 
 def test_tokens_that_hold_part_of_a_character_are_not_judged() -> None:
     assert misplaced(choice(0, 2, 3, tokens=("\ufffd", "\ufffd", "a"))) == ""
+    assert misplaced(choice(0, 1, 1, tokens=("", "", "é"))) == ""
 
 
 def test_answers_without_offsets_are_not_judged() -> None:

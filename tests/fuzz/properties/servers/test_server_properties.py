@@ -314,6 +314,13 @@ def test_wrong_accounting_is_named(bench: Bench, change: Callable[[Any], None], 
     assert kind in bench.kinds("openai", good("openai"), only="H29")
 
 
+def test_a_negative_limit_of_ollamas_is_none(bench: Bench) -> None:
+    body = {"model": "mock", "messages": CHAT["messages"], "stream": False, "options": {"num_predict": -1}}
+    exchange = Exchange(message=json_message(PATHS["ollama"], body), endpoint="chat")
+    verdict = bench.verdict("ollama", exchange, only="H29")
+    assert (verdict.violations, verdict.checked) == ((), ("H29",))
+
+
 def test_a_stop_string_in_the_text_is_named(bench: Bench) -> None:
     bench.spoiling.body = spoil_json(lambda found: found["choices"][0]["message"].update(content="One two three"))
     assert bench.kinds("openai", good("openai", stop=["two"]), only="H29") == {"H29/stop-in-text"}
