@@ -68,7 +68,7 @@ def check_logprobs(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
 
 
 def misplaced(choice: Choice) -> str:
-    """What is wrong with the offsets; of tokens that hold part of a character nothing is known, nor of those left out for that."""
+    """What is wrong with the offsets; of tokens that are empty or hold part of a character nothing is known."""
     tokens, offsets = choice.tokens or (), choice.offsets
     if len(offsets) != len(tokens):
         return ""
