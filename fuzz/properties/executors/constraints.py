@@ -21,6 +21,8 @@ JUDGED_TOKENS = 16
 """Tokens of a sample whose better alternatives are tried."""
 ALTERNATIVES = 4
 """Better tokens that are tried at each of them."""
+CONTINUATIONS = 512
+"""Tokens that are tried where an answer ended before `min_tokens`."""
 
 
 @register(
@@ -36,8 +38,8 @@ def constrained_output(lab: Lab, _case: Trace) -> Iterator[Violation]:
     An answer is completed when it ends with an end-of-sequence token; one that a limit, a stop or an abort cuts must be
     a beginning that can be completed. The recogniser is the `json` module and a check of its own. Nothing that the
     schema allows is left out either: a greedy token trails no token of a larger logit (by 2 eps) that keeps the text
-    viable; that is asked of 16 tokens a sample where the target scores and converts tokens. Refusal of invalid schemas
-    is P4, independence of neighbours P11.
+    viable; that is asked of 16 tokens a sample where the target scores and converts tokens. An answer that ends before
+    `min_tokens` could not have gone on. Refusal of invalid schemas is P4, independence of neighbours P11.
     """
     for answer in lab.base.valid():
         schema = answer.request.sampling.json_schema
@@ -73,6 +75,10 @@ def _narrowed(lab: Lab, schema: Schema, answer: Answer, sample: Sample) -> Itera
     for position, token in enumerate(sample.tokens[:JUDGED_TOKENS]):
         before = sample.tokens[:position]
         row = processed(rows[position], request.sampling, request.prompt, before, lab.limits)
+        if np.isneginf(row[token]) and _goes_on(lab, schema, before, row):
+            message = f"{request.id}: token {position} is {token}, which ends it before min_tokens, but others fit"
+            yield Violation(code="P32", slug="ends-too-early", message=message, request_id=request.id)
+            return
         for better in _better(lab, row, token):
             if _allows(lab, schema, (*before, better)):
                 message = f"{request.id}: token {position} is {token}, but {better} has a larger logit and fits as well"
@@ -88,6 +94,12 @@ def _better(lab: Lab, row: Row, token: int) -> list[int]:
     best = [int(other) for other in np.argsort(-row, kind="stable")[:ALTERNATIVES]]
     clear = [other for other in best if lead[other] > 2 * lab.tolerances.floor]
     return [other for other in clear if lead[other] > 2 * lab.tolerances.eps(RECOMPUTE)]
+
+
+def _goes_on(lab: Lab, schema: Schema, before: tuple[int, ...], row: Row) -> bool:
+    """Whether a token that does not end the answer fits behind these, by processed logits `[vocab]`."""
+    others = [int(token) for token in np.argsort(-row, kind="stable")[:CONTINUATIONS] if np.isfinite(row[token])]
+    return any(_allows(lab, schema, (*before, token)) for token in others)
 
 
 def _allows(lab: Lab, schema: Schema, tokens: tuple[int, ...]) -> bool:

@@ -30,9 +30,9 @@ def logprobs_are_right(lab: Lab, _case: Trace) -> Iterator[Violation]:
     """Log-probabilities are reported exactly when asked for, and are the log-softmax of the raw logits.
 
     Each list of alternatives is sorted (ties by lowest id), distinct, of length min(k, vocabulary), and its
-    probabilities do not exceed 1 together. A greedy token without bias and penalties has the highest. The first prompt
-    entry is None and there are as many as prompt tokens. Values are compared (1e-4 + eps) where the target scores
-    tokens and documents raw ones.
+    probabilities do not exceed 1 together; a token that is not in it is no better than the last of it. A greedy token
+    without bias and penalties has the highest. The first prompt entry is None and there are as many as prompt tokens.
+    Values are compared (1e-4 + eps) where the target scores tokens and documents raw ones.
     """
     for answer in lab.base.valid():
         for sample in answer.samples:
@@ -82,6 +82,8 @@ def _wrong(lab: Lab, token: int, reported: TokenLogprobs, asked: int, row: Row |
             distance = abs(float(scores[entry]) - value)
             if distance > LOGPROB + lab.tolerances.floor and distance > LOGPROB + lab.tolerances.eps(RECOMPUTE):
                 return "wrong-value", f"token {entry} is reported with {value:.6g}, its logits give {scores[entry]:.6g}"
+    if listed and token not in ids and reported.logprob > listed[-1] + LOGPROB:
+        return "top-not-best", f"the token is reported with {reported.logprob:.6g}, the alternatives with {listed}"
     if sum(math.exp(min(number, 1.0)) for number in listed) > 1 + 1e-3:
         return "top-sum", f"the probabilities of the alternatives exceed 1 together: {listed}"
     return None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from targets.reference.sampling import grammar
+from targets.reference.sampling import grammar, penalties
 from targets.reference.sampling.grammar import Constraint
 from targets.reference.text.tokenizer import EOS, VOCAB_SIZE, encode
 
@@ -52,6 +52,17 @@ def test_p32_sees_a_token_that_is_left_out(
     trace = make_trace(make_request(json_schema=BOOLEAN, logit_bias={encode("t")[0]: 100.0}))
 
     assert signatures(trace, "P32") == {"P32/too-narrow"}
+
+
+def test_p32_sees_an_answer_that_could_have_gone_on_to_min_tokens(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    trace = make_trace(make_request(json_schema={"type": "integer"}, min_tokens=4, logit_bias={EOS: 100.0}))
+    assert signatures(trace, "P32") == set()
+
+    monkeypatch.setattr(penalties, "must_end", lambda *_arguments: True)
+
+    assert signatures(trace, "P32") == {"P32/ends-too-early"}
 
 
 def test_p32_leaves_an_answer_alone_that_a_stop_string_cut(make_request: Any, make_trace: Any, signatures: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from targets.contract import FinishReason, SamplingParams, TokenLogprobs
@@ -54,6 +55,19 @@ def test_p28_sees_a_logarithm_to_base_ten(
     monkeypatch.setattr(engine, "token_logprobs", decimal)
 
     assert signatures(make_trace(make_request(logprobs=0)), "P28") == {"P28/wrong-value"}
+
+
+def test_p28_sees_a_list_of_the_worst_alternatives(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    def worst(logits: Any, token: int, alternatives: int) -> TokenLogprobs:
+        scores = logprobs.log_softmax(logits)
+        last = [int(entry) for entry in np.argsort(logits, kind="stable")[:alternatives]]
+        return TokenLogprobs(logprob=float(scores[token]), top=tuple((one, float(scores[one])) for one in last))
+
+    monkeypatch.setattr(engine, "token_logprobs", worst)
+
+    assert signatures(make_trace(make_request(logprobs=3)), "P28") == {"P28/top-not-best"}
 
 
 def test_p28_sees_prompt_log_probabilities_shifted_by_one(
