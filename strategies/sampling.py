@@ -12,6 +12,7 @@ from strategies.edge_values import SAMPLING, Combination, evaluate
 from strategies.schemas import draw_schema
 from strategies.source import Source, drawn
 from strategies.space import Space, geometry_of, total_ceiling
+from strategies.steering import draw_steering
 from strategies.tokens import draw_token
 from targets.contract import Bound, SamplingParams
 from targets.domain import FLOAT_FIELDS, INTEGER_FIELDS, NEUTRAL, within
@@ -20,6 +21,8 @@ OPTION_COUNTS = (0, 0, 0, 1, 1, 1, 2, 2, 3, 5)
 TOKEN_COUNTS = (1, 2, 3, 4, 5, 6, 8, 12)
 SIMILAR_TOKENS = 24
 """Ordinary upper end of max_tokens; only boundary values lie above."""
+STEERED = 0.5
+"""Share of constrained requests whose answer is led somewhere; what a model chooses freely sees little of a schema."""
 
 WIDEST = 10.0
 """Ordinary floats are drawn up to here where the domain has no upper bound."""
@@ -55,6 +58,8 @@ def draw_sampling(source: Source, space: Space, room: int) -> SamplingParams:
     if "logit_bias" in space.domain.supported and source.boolean(0.05):
         sampled = options.get("temperature", NEUTRAL.temperature) > 0
         options |= draw_candidates(source, space, room, sampled=sampled)
+    if options.get("json_schema") is not None and "logit_bias" in space.domain.supported and source.boolean(STEERED):
+        options["logit_bias"] = draw_steering(source, space, options["json_schema"])
     return fitted(SamplingParams(**options), space, room)
 
 

@@ -18,6 +18,7 @@ from strategies.sampling import (
 )
 from strategies.schemas import altered
 from strategies.source import Source
+from strategies.steering import draw_steering
 from targets.domain import INTEGER_FIELDS, NEUTRAL
 from targets.trace import Arrival
 
@@ -34,6 +35,8 @@ def set_option(source: Source, scene: Scene, arrival: Arrival) -> Arrival:
     schema = arrival.request.sampling.json_schema
     if name == "json_schema" and schema is not None:
         return with_options(arrival, json_schema=altered(source, schema))
+    if name == "logit_bias" and schema is not None:
+        return with_options(arrival, logit_bias=draw_steering(source, scene.setting.space, schema))
     return with_options(arrival, **{name: draw_option(source, scene.setting.space, name)})
 
 
