@@ -105,11 +105,11 @@ def _choice(endpoint: Endpoint, found: Json) -> Choice:
         finish=found["finish_reason"],
         tokens=tokens,
         logprobs=numbers,
-        offsets=_offsets(found.get("logprobs")),
+        offsets=offsets_of(found.get("logprobs")),
     )
 
 
-def _offsets(found: Json) -> tuple[int, ...]:
+def offsets_of(found: Json) -> tuple[int, ...]:
     """`text_offset`, which an answer to a chat does not have."""
     reported = found.get("text_offset") if isinstance(found, dict) else None
     numbers = reported if isinstance(reported, list) else []

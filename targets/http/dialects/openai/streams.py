@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 
 from targets.http.dialects import sse
 from targets.http.dialects.model import Answer, Choice, Endpoint, EndpointKind, Json, Problem, TokenUsage
-from targets.http.dialects.openai.answers import CHAT_LOGPROBS, FINISHES, TEXT_LOGPROBS, USAGE, logprobs_of, usage_of
+from targets.http.dialects.openai.answers import (
+    CHAT_LOGPROBS,
+    FINISHES,
+    TEXT_LOGPROBS,
+    USAGE,
+    logprobs_of,
+    offsets_of,
+    usage_of,
+)
 from targets.http.dialects.schema import COUNT, SOME_TEXT, TEXT, array, integer, record, shape_problems
 from targets.http.dialects.strict_json import StrictJsonError, parse
 
@@ -32,6 +40,7 @@ class _Sample:
     finish: str | None = None
     tokens: list[str] | None = None
     logprobs: list[float] | None = None
+    offsets: tuple[int, ...] = ()
 
 
 @dataclass
@@ -114,6 +123,7 @@ def _take_choice(stream: _Stream, choice: Json) -> None:
     if tokens is not None and numbers is not None:
         sample.tokens = [*(sample.tokens or []), *tokens]
         sample.logprobs = [*(sample.logprobs or []), *numbers]
+        sample.offsets += offsets_of(choice.get("logprobs"))
 
 
 def _check_end(stream: _Stream, request: Json) -> None:
@@ -136,6 +146,7 @@ def _answer(stream: _Stream, events: int) -> Answer:
             finish=sample.finish,
             tokens=None if sample.tokens is None else tuple(sample.tokens),
             logprobs=None if sample.logprobs is None else tuple(sample.logprobs),
+            offsets=sample.offsets,
         )
         for index, sample in sorted(stream.samples.items())
     ]
