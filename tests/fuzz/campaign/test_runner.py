@@ -73,8 +73,12 @@ def broken(project: Path, fault: str) -> str:
 
 
 def is_shrunk(arrival: dict[str, Any]) -> bool:
-    """The fault needs nine tokens; shrinking has a limit of time, which a busy machine may reach a little earlier."""
-    return 9 <= len(arrival["request"]["prompt"]) <= 12
+    """The fault needs a prompt of nine tokens, or one that grows to nine when a property asks with the answer behind it.
+
+    Shrinking has a limit of time, which a busy machine may reach a little earlier.
+    """
+    prompt, most = len(arrival["request"]["prompt"]), arrival["request"]["sampling"]["max_tokens"]
+    return prompt <= 12 and prompt + most >= 9
 
 
 def test_a_sound_executor_has_no_findings(project: Path) -> None:
