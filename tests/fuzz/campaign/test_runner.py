@@ -73,7 +73,7 @@ def broken(project: Path, fault: str) -> str:
 
 
 def is_shrunk(arrival: dict[str, Any]) -> bool:
-    """The fault needs a prompt of nine tokens, or one that grows to nine when a property asks with the answer behind it.
+    """The fault needs a prompt of nine tokens, or one that grows so long when a property adds the answer.
 
     Shrinking has a limit of time, which a busy machine may reach a little earlier.
     """
