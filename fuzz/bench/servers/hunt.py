@@ -1,4 +1,4 @@
-"""A plain loop of random cases on one server, without containment: for figures, and for faults in a copy of the code.
+"""A plain loop of fresh cases, as campaigns draw them, on one server without containment: for figures and faults.
 
 `python -m fuzz.bench.servers.hunt TARGET SECONDS SEED` writes a line of JSON for every new kind of
 violation, then a summary. The seconds are those of CPU.
@@ -12,14 +12,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import cast
 
 import msgspec
 
+from fuzz.campaign.spaces import space_for
 from fuzz.lab.servers import ServerBench
 from fuzz.properties.model import Cost, Property, Violation
 from fuzz.properties.registry import properties
-from strategies.http.mutate import generate
-from strategies.http.space import http_space_of
 from targets import registry
 from targets.contract import Target, TargetKind
 from targets.http.case import HttpCase
@@ -60,13 +60,13 @@ def hunt(target: Target, seconds: float, seed: int, *, busy: bool = False) -> It
     """
     bench = ServerBench(target, "cpu", "float32", {})
     generator = random.Random(seed)
-    space = http_space_of(target)
+    space = space_for(target)
     known: set[str] = set()
     checked: Counter[str] = Counter()
     started, used, cases, failing = time.monotonic(), _cpu(bench), 0, 0
     try:
         while (_cpu(bench) - used if busy else time.monotonic() - started) < seconds:
-            case = generate(generator, space)
+            case = cast("HttpCase", space.generate(generator))
             verdict = bench.judge(case, _chosen(generator, case))
             cases += 1
             failing += bool(verdict.violations)
