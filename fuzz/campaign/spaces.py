@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MALFORMED_SHARE = 0.1
 """Share of generated traces and graph cases that carry one defect; mutation keeps it."""
-STAGE_SHARE = 0.7
+STAGE_SHARE = 0.5
 """Share of generated requests that come from the deterministic stage, until all of it has been dealt."""
 SCHEMA_SHARE = 0.1
 """Share of generated requests that come from the server's own OpenAPI document, where it offers one."""

@@ -15,7 +15,7 @@ from targets.http.proof import prove
 from targets.http.wire import json_message
 
 _ATTEMPTS = 8
-_WAYS = ("malformed",) * 9 + ("valid",) * 6 + ("gone",) * 2 + ("together",) * 2 + ("sequence",)
+_WAYS = ("malformed",) * 9 + ("valid",) * 6 + ("gone",) * 2 + ("together",) * 4 + ("sequence",)
 
 
 def http_cases(space: HttpSpace) -> st.SearchStrategy[HttpCase]:

@@ -63,7 +63,7 @@ def _add(source: Source, space: HttpSpace, case: HttpCase) -> HttpCase:
     if len(case.exchanges) >= _MOST:
         return case
     fresh = draw_valid(source, space, space.generating)
-    return _case(space, (*case.exchanges, fresh), concurrent=case.concurrent)
+    return _case(space, (*case.exchanges, fresh), concurrent=case.concurrent or source.boolean())
 
 
 def _repeat(source: Source, space: HttpSpace, case: HttpCase) -> HttpCase:

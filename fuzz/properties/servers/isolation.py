@@ -16,10 +16,16 @@ ALIKE = 0.99
 """Least cosine of two embeddings of one text: far above what rounding in another batch does, far below another text."""
 
 
+def _in_company(case: HttpCase) -> bool:
+    """Several exchanges, or a request that may have several inputs."""
+    return len(case.exchanges) > 1 or any("embed" in exchange.endpoint for exchange in case.exchanges)
+
+
 @server_property(
     "H11",
     "Requests beside or before it change nothing",
     sources=("BATCH-05", "BATCH-09", "BATCH-13", "BATCH-15", "BATCH-16", "LIFE-02", "LIFE-03", "STREAM-15"),
+    suits=_in_company,
 )
 def check_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     """In a case of several exchanges, every repeatable valid request is answered as it is when it is alone.

@@ -22,6 +22,8 @@ def server_property(
     needs: tuple[type[Any], ...] = (),
     cost: Cost = Cost.RELATES,
     malformed: bool = False,
+    suits: Callable[[HttpCase], bool] = lambda _: True,
 ) -> Callable[[Check], Check]:
     """Decorator that registers a check of HTTP cases. Codes are `H` and the number of the library's property."""
-    return register(code, title, sources=sources, needs=needs, cost=cost, kind=TargetKind.HTTP, malformed=malformed)
+    kind = TargetKind.HTTP
+    return register(code, title, sources=sources, needs=needs, cost=cost, kind=kind, malformed=malformed, suits=suits)
