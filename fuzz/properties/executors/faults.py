@@ -93,8 +93,10 @@ def _judge(lab: Lab, clean: Recording, faulty: Recording) -> Iterator[Violation]
 
 
 def _fails(answer: Answer, usual: Answer) -> bool:
+    """Whether it ends with an error that it does not have otherwise; a client that left may never have seen its own."""
     reasons = [sample.finish_reason for sample in answer.samples]
-    return FinishReason.ERROR in reasons and reasons != [sample.finish_reason for sample in usual.samples]
+    expected = [sample.finish_reason for sample in usual.samples]
+    return FinishReason.ERROR in reasons and FinishReason.ABORT not in expected and reasons != expected
 
 
 def _unexplained(faulty: Recording, failed: frozenset[str]) -> Iterator[Violation]:

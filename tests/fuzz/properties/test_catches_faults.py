@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -26,6 +27,18 @@ def pair(make_request: Any, make_trace: Any) -> Any:
 
 def test_the_unbroken_executor_keeps_every_fault_to_one_request(pair: Any, signatures: Any) -> None:
     assert signatures(pair, "P1", "P2", "P12", "P35", "P37") == set()
+
+
+def test_a_client_that_leaves_before_its_own_error_does_not_fail_with_the_fault(
+    make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    """The fault ends the first request early; the second one gets on early, too, and to an error of its own."""
+    first = make_request("a", max_tokens=20, ignore_eos=True)
+    hopeless = make_request("b", OTHER, min_tokens=2, max_tokens=4, stop_token_ids=tuple(range(280)))
+    trace = make_trace(first, hopeless, max_batch=1)
+    arrivals = (trace.arrivals[0], msgspec.structs.replace(trace.arrivals[1], abort=15))
+
+    assert signatures(msgspec.structs.replace(trace, arrivals=arrivals), "P1", "P2", "P12", "P35") == set()
 
 
 def test_p35_sees_a_token_chosen_from_nan(monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any) -> None:
