@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,9 +75,16 @@ async def run_all(work: Sequence[Callable[[], Awaitable[Any]]], limit: int, reve
     except asyncio.CancelledError:
         for task in tasks.values():
             task.cancel()
-        await asyncio.wait(tasks.values())
+        await _all_ended(tasks.values())
         raise
     return [tasks[position].result() for position in range(len(work))]
+
+
+async def _all_ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Wait for cancelled tasks, also when a second cancellation comes meanwhile: a timeout, then the caller's."""
+    while pending := [task for task in tasks if not task.done()]:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait(pending)
 
 
 async def _step(plan: Plan, progress: Progress, scene: Scene, journey: Journey) -> None:

@@ -16,6 +16,7 @@ from targets.graph.result import FailureKind, GraphResult, Outcome, RunStatus
 from targets.graph.script import GraphInputs, NodeReplies, Reply, Script
 from targets.graph.validate import decode_config
 from targets.reference.graph import TARGET, GraphRunner
+from targets.reference.graph.execution import run_all
 from targets.reference.graph.model import executor_model
 
 STATE: dict[str, Any] = {
@@ -252,6 +253,29 @@ def test_a_cancelled_run_tells_so_and_leaves_nothing_active(runner: GraphRunner)
     assert result.stats.elapsed == pytest.approx(2.0)
     assert runner.settle() == ()
     assert run(runner, config, Script(nodes=nodes)).state["count"] == 2
+
+
+def test_a_run_that_times_out_and_is_cancelled_meanwhile_leaves_nothing_active() -> None:
+    ended: list[str] = []
+
+    async def slow_to_end() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.001)
+            ended.append("node")
+
+    async def cancelled_twice() -> None:
+        task = asyncio.ensure_future(run_all([slow_to_end, slow_to_end], 2, reverse=False))
+        for _ in range(2):
+            for _ in range(3):
+                await asyncio.sleep(0)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled_twice())
+    assert ended == ["node", "node"]
 
 
 def test_a_paused_run_is_resumed_where_it_stopped(runner: GraphRunner) -> None:
