@@ -83,10 +83,12 @@ class Triage:
         """
         if self.is_known(trial):
             return
+        if trial.outcome.fate is Fate.HUNG:
+            trial = self._unhurried(trial)
+            if not trial.failed or self.is_known(trial):
+                return
         signature = self._new_signature(trial)
         codes = self._codes(signature, trial)
-        if trial.outcome.fate is Fate.HUNG and not self._repeat(trial.case, signature, codes, 1):
-            return  # it was slow, and answers when it is given the full deadline
         finding = self._finding(trial, signature, codes, executions, seconds)
         yield self._keep(finding)
         if time.monotonic() > until:
@@ -124,6 +126,16 @@ class Triage:
                 shrink_steps=shrunk.steps,
             )
         )
+
+    def _unhurried(self, trial: Trial) -> Trial:
+        """The same case with the full deadline: whether it hangs, what its properties say when they have the time to.
+
+        It may just have been slow; or what hangs is not the call but a server, which the properties tell better.
+        """
+        signature = self._new_signature(trial)
+        self.bench.renew(thorough=_may_depend_on_before(signature))
+        again = self.bench.judge(trial.case, trial.codes)
+        return trial if signature in signatures(again) else again
 
     def _new_signature(self, trial: Trial) -> str:
         found = labels(trial).items()
