@@ -159,7 +159,7 @@ def test_interrupting_ends_with_a_summary_and_leaves_no_process(project: Path) -
         _until(lambda: len(psutil.Process(process.pid).children(recursive=True)) >= 3)
         family = psutil.Process(process.pid).children(recursive=True)
         os.kill(process.pid, signal.SIGINT)
-        stdout, _ = process.communicate(timeout=20)
+        stdout, _ = process.communicate(timeout=45)
     finally:
         process.kill()
     assert process.returncode == 130

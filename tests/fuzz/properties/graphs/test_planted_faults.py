@@ -60,7 +60,7 @@ FAULTS = (
     Fault(
         "cancelled-node-still-running",
         f"{REFERENCE}/execution.py",
-        "        for task in tasks.values():\n            task.cancel()\n        await asyncio.wait(tasks.values())\n",
+        "        for task in tasks.values():\n            task.cancel()\n        await _all_ended(tasks.values())\n",
         "",
         ("G6",),
     ),
