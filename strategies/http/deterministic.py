@@ -9,29 +9,16 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple, TypeVar
 
-from strategies.http.breaking import Edit
-from strategies.http.breaking.constraints import break_constraint
-from strategies.http.breaking.encoding import break_encoding, break_text
-from strategies.http.breaking.framing import break_framing, break_raw
-from strategies.http.breaking.pairs import break_in_pairs
-from strategies.http.breaking.placing import break_placing
+from strategies.http.breaking import EDITS, Edit
+from strategies.http.breaking.fields import break_field
 from strategies.http.cases import case_of, draw_valid, judged
 from strategies.http.space import HttpSpace
-from targets.http.case import HttpCase
+from targets.http.case import Exchange, HttpCase
 
 T = TypeVar("T")
 
-_EDITS: tuple[Edit, ...] = (
-    break_constraint,
-    break_in_pairs,
-    break_text,
-    break_encoding,
-    break_framing,
-    break_raw,
-    break_placing,
-)
-_PLACES = 3
-"""Of a range of numbers: the first, the middle and the last."""
+_EDITS = tuple(edit for edit in dict.fromkeys(EDITS) if edit is not break_field)
+"""Any value in any field is too much to be tried one by one; constraints have the telling values of each field."""
 
 
 class Step(NamedTuple):
@@ -105,7 +92,7 @@ def steps(space: HttpSpace) -> Iterator[Step]:
 
 def case_at(space: HttpSpace, step: Step) -> HttpCase:
     """The case of a step; its intent is proven from its bytes, as for any other."""
-    return _edited(space, step, PlannedSource(step.decisions))
+    return case_of(space, judged(space, _edited(space, step, PlannedSource(step.decisions))))
 
 
 def _variations(space: HttpSpace, first: Step) -> Iterator[Step]:
@@ -121,6 +108,6 @@ def _possible(space: HttpSpace, step: Step) -> list[int]:
     return source.possible
 
 
-def _edited(space: HttpSpace, step: Step, source: PlannedSource) -> HttpCase:
+def _edited(space: HttpSpace, step: Step, source: PlannedSource) -> Exchange:
     simplest = draw_valid(PlannedSource(), space, space.posting[step.endpoint : step.endpoint + 1])
-    return case_of(space, judged(space, step.edit(source, space, simplest)))
+    return step.edit(source, space, simplest)

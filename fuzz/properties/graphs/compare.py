@@ -79,10 +79,16 @@ def written_by(node: Node) -> set[str]:
 
 def all_nodes(config: GraphConfig) -> Iterator[Node]:
     """Every node, those inside bodies included."""
+    return (node for _, node in nodes_by_path(config))
+
+
+def nodes_by_path(config: GraphConfig, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node]]:
+    """Every node with its path from the outermost graph inwards; a nesting node stands before those in its body."""
     for node in config.nodes:
-        yield node
+        path = (*above, node.id)
+        yield path, node
         if body := body_of(node):
-            yield from all_nodes(body)
+            yield from nodes_by_path(body, path)
 
 
 def visits(result: GraphResult, path: tuple[str, ...]) -> int:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import msgspec
 
 from fuzz.lab.graph_lab import GraphLab
-from fuzz.properties.graphs.compare import all_nodes, course_difference, difference, timed
+from fuzz.properties.graphs.compare import all_nodes, course_difference, difference, nodes_by_path, timed
 from fuzz.properties.graphs.registration import graph_property
 from fuzz.properties.model import Violation
 from targets.graph.case import GraphCase
-from targets.graph.config import FanOutConfig, GraphConfig, Node, ReasoningConfig, TimeoutConfig, body_of
+from targets.graph.config import FanOutConfig, GraphConfig, Node, ReasoningConfig, TimeoutConfig
 from targets.graph.contract import CancelsGraphs
 from targets.graph.result import GraphResult, RunStatus
 from targets.graph.script import NodeReplies, Script
@@ -93,7 +93,7 @@ def _overruns(case: GraphCase, base: GraphResult) -> Iterator[Violation]:
     if not timed(case.config):
         return
     busy = 2 * _busy(case)
-    allowed = dict(_allowances(case.config, ()))
+    allowed = dict(_allowances(case.config))
     for run in base.nodes:
         limit = allowed.get(run.node)
         if limit is not None and run.ended - run.started > limit + busy * run.attempts + _SLACK:
@@ -103,7 +103,7 @@ def _overruns(case: GraphCase, base: GraphResult) -> Iterator[Violation]:
 
 def _busy(case: GraphCase) -> float:
     """Seconds that all nodes together may compute in one visit of each: its attempts and thoughts follow closely."""
-    turns = dict(_turns(case.config, ()))
+    turns = dict(_turns(case.config))
     fans = [node.config for node in all_nodes(case.config) if isinstance(node.config, FanOutConfig)]
     items = max((fan.max_items for fan in fans), default=1)
     return items * sum(
@@ -112,22 +112,18 @@ def _busy(case: GraphCase) -> float:
     )
 
 
-def _turns(config: GraphConfig, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+def _turns(config: GraphConfig) -> Iterator[tuple[tuple[str, ...], int]]:
     """How often each node may ask its model or tool in one visit."""
-    for node in config.nodes:
+    for path, node in nodes_by_path(config):
         thoughts = node.config.max_thoughts if isinstance(node.config, ReasoningConfig) else 1
-        yield (*path, node.id), thoughts * (node.retries + 1)
-        if body := body_of(node):
-            yield from _turns(body, (*path, node.id))
+        yield path, thoughts * (node.retries + 1)
 
 
-def _allowances(config: GraphConfig, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
-    for node in config.nodes:
+def _allowances(config: GraphConfig) -> Iterator[tuple[tuple[str, ...], float]]:
+    for path, node in nodes_by_path(config):
         seconds = _patience(node)
         if seconds is not None:
-            yield (*path, node.id), seconds * (node.retries + 1)
-        if body := body_of(node):
-            yield from _allowances(body, (*path, node.id))
+            yield path, seconds * (node.retries + 1)
 
 
 def _patience(node: Node) -> float | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from fuzz.properties.graphs.compare import same_value
-from targets.graph.config import GraphConfig, ModelConfig, Node, ToolConfig, body_of
+from fuzz.properties.graphs.compare import nodes_by_path, same_value
+from targets.graph.config import GraphConfig, ModelConfig, ToolConfig
 from targets.graph.result import NodeRun, Outcome
 from targets.graph.script import Script, reply_for
 
@@ -18,7 +18,7 @@ def wrong_answers(config: GraphConfig, script: Script, runs: Iterable[NodeRun]) 
     next round (GRAPH-07 was an answer of an earlier visit). Replies without a value depend on the question and are
     left out. `runs` are in the order of `GraphResult.nodes`.
     """
-    nodes = dict(_by_path(config, ()))
+    nodes = dict(nodes_by_path(config))
     visits: Counter[tuple[tuple[str, ...], tuple[int, ...]]] = Counter()
     for run in runs:
         for place in [
@@ -33,10 +33,3 @@ def wrong_answers(config: GraphConfig, script: Script, runs: Iterable[NodeRun]) 
         value = reply_for(script, run.node, turn).value
         if value is not None and not any(same_value(value, written) for _, written in run.writes):
             yield f"node {'/'.join(run.node)!r} wrote {list(run.writes)} in turn {turn + 1}, its reply is {value!r}"
-
-
-def _by_path(config: GraphConfig, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
-    for node in config.nodes:
-        yield (*above, node.id), node
-        if body := body_of(node):
-            yield from _by_path(body, (*above, node.id))

@@ -35,26 +35,31 @@ def test_p6_sees_that_one_stop_string_too_many_is_accepted(
     assert signatures(make_trace(make_request(stop=("x",))), "P6") == {"P6/accepted-sampling.stop"}
 
 
-@pytest.mark.parametrize(("name", "value"), [("MAX_COUNT", 17), ("MAX_DEPTH", 5), ("MAX_CONSTANT", 2**53 + 1)])
-def test_p6_sees_that_a_schema_past_a_limit_is_accepted(
-    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any, name: str, value: int
+@pytest.mark.parametrize(
+    ("name", "value", "seen"),
+    [
+        ("MAX_COUNT", 17, "accepted"),
+        ("MAX_DEPTH", 5, "accepted"),
+        ("MAX_CONSTANT", 2**53 + 1, "accepted"),
+        ("MAX_COUNT", 15, "refused"),
+        ("MAX_DEPTH", 3, "refused"),
+        ("MAX_CONSTANT", 2**53 - 1, "refused"),
+    ],
+)
+def test_p6_sees_that_a_limit_of_schemas_is_one_too_large_or_too_small(
+    monkeypatch: pytest.MonkeyPatch,
+    make_request: Any,
+    make_trace: Any,
+    signatures: Any,
+    name: str,
+    value: int,
+    seen: str,
 ) -> None:
     monkeypatch.setattr(grammar, name, value)
     monkeypatch.setattr(grammar.grammar_of, "__defaults__", (grammar.MAX_DEPTH,))
     trace = make_trace(make_request(json_schema={"type": "null"}))
 
-    assert signatures(trace, "P6") == {"P6/accepted-sampling.json_schema"}
-
-
-@pytest.mark.parametrize(("name", "value"), [("MAX_COUNT", 15), ("MAX_DEPTH", 3), ("MAX_CONSTANT", 2**53 - 1)])
-def test_p6_sees_that_a_schema_at_a_limit_is_refused(
-    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any, name: str, value: int
-) -> None:
-    monkeypatch.setattr(grammar, name, value)
-    monkeypatch.setattr(grammar.grammar_of, "__defaults__", (grammar.MAX_DEPTH,))
-    trace = make_trace(make_request(json_schema={"type": "null"}))
-
-    assert signatures(trace, "P6") == {"P6/refused-sampling.json_schema"}
+    assert signatures(trace, "P6") == {f"P6/{seen}-sampling.json_schema"}
 
 
 def test_p4_sees_an_exception_that_is_no_refusal(
