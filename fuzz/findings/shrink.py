@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from fuzz.engines.model import Case, Trial
 from fuzz.findings.signature import signatures
@@ -37,15 +38,17 @@ def shrink(
 ) -> Shrunk:
     """Simplify until no candidate shows `signature`, or until `time.monotonic()` passes `until`.
 
-    Greedy: the first candidate that still fails is taken and the search starts over from it. Works for crashes and
-    hangs like for violations, since a trial is a value.
+    Greedy: the first candidate that still fails is taken, and the search goes on behind its place, since what stood
+    before it has just been tried; it ends when a whole round brought nothing. Works for crashes and hangs like for
+    violations, since a trial is a value.
     """
     best, steps, used = trial, 0, 0
     tried: set[bytes] = set()
+    place = 0
     improved = True
     while improved:
         improved = False
-        for candidate in simplify(best.case):
+        for number, candidate in _round(simplify, best.case, place):
             if used >= executions or time.monotonic() > until:
                 return Shrunk(best, steps, used, complete=False)
             key = encode(candidate)
@@ -55,6 +58,12 @@ def shrink(
             attempt = run(candidate)
             used += 1
             if signature in signatures(attempt):
-                best, steps, improved = attempt, steps + 1, True
+                best, steps, place, improved = attempt, steps + 1, number, True
                 break
     return Shrunk(best, steps, used, complete=True)
+
+
+def _round(simplify: Simplify, case: Case, place: int) -> Iterator[tuple[int, Case]]:
+    """Every candidate with its number, those from `place` on first."""
+    yield from islice(enumerate(simplify(case)), place, None)
+    yield from islice(enumerate(simplify(case)), place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 
 import msgspec
@@ -107,15 +107,23 @@ def _smaller_tokens(trace: Trace) -> Iterator[Trace]:
     if len(values) > 1:
         yield _renamed(trace, dict.fromkeys(values, 0))
         yield _renamed(trace, {token: rank for rank, token in enumerate(values)})
+    for some in _slices(values[::-1]):
+        yield _renamed(trace, dict.fromkeys(some, 0))
     for token in reversed(values):
-        yield _renamed(trace, {token: 0})
         free = next(number for number in range(len(values) + 1) if number not in values)
         yield _renamed(trace, {token: free})
     for index, arrival in enumerate(trace.arrivals):
-        yield _with_arrival(trace, index, with_prompt(arrival, (0,) * len(arrival.request.prompt)))
-        for position in range(len(arrival.request.prompt)):
-            prompt = arrival.request.prompt
-            yield _with_arrival(trace, index, with_prompt(arrival, (*prompt[:position], 0, *prompt[position + 1 :])))
+        prompt = arrival.request.prompt
+        yield _with_arrival(trace, index, with_prompt(arrival, (0,) * len(prompt)))
+        for some in _slices(range(len(prompt))):
+            zeros = tuple(0 if position in some else token for position, token in enumerate(prompt))
+            yield _with_arrival(trace, index, with_prompt(arrival, zeros))
+
+
+def _slices(values: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Parts of ever smaller width, at last each value alone."""
+    for width in widths(len(values)) if len(values) > 1 else (1,):
+        yield from (values[start : start + width] for start in range(0, len(values), width))
 
 
 def _shared_times(trace: Trace) -> Iterator[Trace]:
