@@ -84,8 +84,9 @@ def _judge(lab: Lab, clean: Recording, faulty: Recording) -> Iterator[Violation]
     if faulty.opened is not None and faulty.closed is not None:
         yield from lost_blocks(faulty)
     failed = frozenset(name for name, answer in faulty.answers.items() if _fails(answer, clean.answers[name]))
-    if len(failed) > 1:
-        yield Violation(code="P35", slug="several-fail", message=f"{', '.join(sorted(failed))} fail together")
+    together = [name for name in sorted(failed) if not _left(clean.answers[name])]
+    if len(together) > 1:
+        yield Violation(code="P35", slug="several-fail", message=f"{', '.join(together)} fail together")
         return
     yield from _unexplained(faulty, failed)
     if faulty.sound:
@@ -93,10 +94,14 @@ def _judge(lab: Lab, clean: Recording, faulty: Recording) -> Iterator[Violation]
 
 
 def _fails(answer: Answer, usual: Answer) -> bool:
-    """Whether it ends with an error that it does not have otherwise; a client that left may never have seen its own."""
+    """Whether it ends with an error that it does not have otherwise."""
     reasons = [sample.finish_reason for sample in answer.samples]
-    expected = [sample.finish_reason for sample in usual.samples]
-    return FinishReason.ERROR in reasons and FinishReason.ABORT not in expected and reasons != expected
+    return FinishReason.ERROR in reasons and reasons != [sample.finish_reason for sample in usual.samples]
+
+
+def _left(usual: Answer) -> bool:
+    """Whether the client left: it may never have seen an error of its own, which a fault lets it get on to."""
+    return any(sample.finish_reason is FinishReason.ABORT for sample in usual.samples)
 
 
 def _unexplained(faulty: Recording, failed: frozenset[str]) -> Iterator[Violation]:

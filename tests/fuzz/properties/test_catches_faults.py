@@ -41,6 +41,16 @@ def test_a_client_that_leaves_before_its_own_error_does_not_fail_with_the_fault(
     assert signatures(msgspec.structs.replace(trace, arrivals=arrivals), "P1", "P2", "P12", "P35") == set()
 
 
+def test_a_fault_that_strikes_a_request_of_several_samples_before_its_client_leaves_is_its_own(
+    make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    """Without the fault one sample has ended and the others are cut off; with it all end in an error."""
+    trace = make_trace(make_request(prompt=tuple(range(31)), temperature=0.5, seed=16, n=4, max_tokens=1), chunk_size=1)
+    arrivals = (msgspec.structs.replace(trace.arrivals[0], abort=34),)
+
+    assert signatures(msgspec.structs.replace(trace, arrivals=arrivals), "P35") == set()
+
+
 def test_p35_sees_a_token_chosen_from_nan(monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any) -> None:
     sample = ReferenceExecutor._sample
     monkeypatch.setattr(ReferenceExecutor, "_sample", lambda self, rows, raw: sample(self, rows, np.nan_to_num(raw)))
