@@ -87,11 +87,11 @@ class ContainedHarness:
             spare=self._served is None,
         )
         self.description = self._describe()
-        self.rotation = Rotation(self.description, random.Random(seed))
         self._renewals = 0
         self._deadline = limits.deadline
         self._answered = 0
         self._slowest = 0.0
+        self.rotation = Rotation(self.description, random.Random(seed))
 
     def __enter__(self) -> Self:
         return self
@@ -156,6 +156,13 @@ class ContainedHarness:
         before = self._supervisor.restarts
         self._supervisor.renew()
         self._renewals += self._supervisor.restarts - before
+
+    def restart(self, seed: int) -> None:
+        """Go on as if just opened: with a fresh worker and server, other random decisions, and no experience."""
+        self.renew(thorough=True)
+        self.rotation = Rotation(self.description, random.Random(seed))
+        self._answered = 0
+        self._slowest = 0.0
 
     def _describe(self) -> Description:
         outcome = self._supervisor.call(msgspec.json.encode(Call(describe=True)), deadline=DESCRIBING)

@@ -1,7 +1,7 @@
 """A hunt process: plants one bug and runs a campaign's job on it until the bug is found and shrunk, or time is up.
 
-Reads its plan (`HuntPlan`, JSON) from standard input and writes what it came to (`Hunt`) as a JSON line; for a bug that
-was not found, a second line follows that says how far it got.
+Reads its plans (a list of `HuntPlan` that differ only in the seed, JSON) from standard input and writes what each came
+to (`Hunt`) as a JSON line; where the bug was not found, a second line follows that says how far it got.
 """
 
 from __future__ import annotations
@@ -42,43 +42,53 @@ PATIENCE = 8.0
 
 
 def main() -> None:
-    """Hold the hunt that standard input describes."""
+    """Hold the hunts that standard input describes."""
     results = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=HuntPlan)
+    plans = msgspec.json.decode(sys.stdin.buffer.read(), type=tuple[HuntPlan, ...])
+    spent = dict.fromkeys((plan.seed for plan in plans), 0.0)
+    before = 0.0
     try:
-        for hunt in hold(plan):
-            whole = msgspec.structs.replace(hunt, whole_cpu=processor_seconds())
-            results.write(msgspec.json.encode(whole) + b"\n")
+        for hunt in hold(plans):
+            now = processor_seconds()
+            spent[hunt.seed] += now - before
+            before = now
+            results.write(msgspec.json.encode(msgspec.structs.replace(hunt, whole_cpu=spent[hunt.seed])) + b"\n")
     except (UsageError, ContainmentError) as error:
-        hunt = Hunt(bug=plan.bug.id, seed=plan.seed, problem=str(error))
-        results.write(msgspec.json.encode(hunt) + b"\n")
+        for plan in plans:
+            hunt = Hunt(bug=plan.bug.id, seed=plan.seed, problem=str(error))
+            results.write(msgspec.json.encode(hunt) + b"\n")
 
 
-def hold(plan: HuntPlan) -> Iterator[Hunt]:
-    """What the hunt came to, and again with how far the bug got if it was not found. Plants into this process."""
-    if plan.engine == SCHEMATHESIS:
+def hold(plans: Sequence[HuntPlan]) -> Iterator[Hunt]:
+    """What each hunt came to, and again with how far the bug got if it was not found. Plants into this process."""
+    if plans[0].engine == SCHEMATHESIS:
         from fuzz.bench.planted.schema_testing import hunt_by_schema
 
-        yield hunt_by_schema(plan)
+        yield from map(hunt_by_schema, plans)
         return
-    bug = plan.bug
+    bug = plans[0].bug
     edit = edit_of(bug)
     plain = _source_of(edit.module)
     finder = install(edit)
     os.environ[VARIABLE] = msgspec.json.encode(edit).decode()
-    with ContainedHarness(bug.target, "cpu", "float32", seed=plan.seed) as harness:
+    missed: list[tuple[Hunt, HuntPlan, Sequence[Case]]] = []
+    with ContainedHarness(bug.target, "cpu", "float32") as harness:
         arms = arms_of(edit, plain, harness.plan)
-        watched = WatchedHarness(harness, arms)
-        hunt, findings = _run(plan, harness, watched, known=bool(arms))
-        if hunt.found:
-            repeated = min(_repeated(harness, one, plan.replays) for one in findings)
-            hunt = msgspec.structs.replace(hunt, replays=plan.replays, repeated=repeated)
-    yield hunt
+        for plan in plans:
+            harness.restart(plan.seed)
+            watched = WatchedHarness(harness, arms)
+            hunt, findings = _run(plan, harness, watched, known=bool(arms))
+            if hunt.found:
+                repeated = min(_repeated(harness, one, plan.replays) for one in findings)
+                hunt = msgspec.structs.replace(hunt, replays=plan.replays, repeated=repeated)
+            else:
+                missed.append((hunt, plan, watched.reaching))
+            yield hunt
     finder.remove()
-    if not hunt.found:
+    for hunt, plan, reaching in missed:
         forget((*harness.target.modules, edit.module))
-        yield msgspec.structs.replace(hunt, reach=_reach(plan, hunt, watched.reaching))
+        yield msgspec.structs.replace(hunt, reach=_reach(plan, hunt, reaching))
 
 
 def _run(

@@ -7,15 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 
 import msgspec
 
 from fuzz.bench.planted.hunt import PATIENCE, SHRINKING
-from fuzz.bench.planted.journal import Journal, key_of
+from fuzz.bench.planted.journal import Journal, Key, key_of
 from fuzz.bench.planted.model import BugResult, Comparison, Hunt, HuntPlan, PlantedBenchmark
 from fuzz.bench.planted.rivals import RIVALS, SCHEMATHESIS, fits
 from fuzz.planted.model import Bug
@@ -46,13 +48,12 @@ class Sweep:
     replays: int = 10
 
     def plans(self) -> Iterator[HuntPlan]:
-        """Every hunt, one seed after the other, so that what is measured first says something of every bug."""
-        for seed in range(self.seeds):
-            for bug in self.bugs:
-                kind = registry.find(bug.target).kind
-                for engine in self.engines:
-                    if fits(engine, kind):
-                        yield self._plan(bug, engine, seed)
+        """Every hunt: bug by bug, engine by engine, seed by seed."""
+        for bug in self.bugs:
+            kind = registry.find(bug.target).kind
+            for engine in self.engines:
+                if fits(engine, kind):
+                    yield from (self._plan(bug, engine, seed) for seed in range(self.seeds))
 
     def _plan(self, bug: Bug, engine: str, seed: int) -> HuntPlan:
         return HuntPlan(
@@ -68,6 +69,8 @@ class Sweep:
 
 def measure(sweep: Sweep, journal: Journal, progress: Callable[[str], None] = lambda _: None) -> Comparison:
     """Hold every hunt that the journal does not hold yet. `progress` gets a line for each that ended.
+
+    The seeds of a bug follow each other; who wants to know of every bug soon asks for few seeds first, then for more.
 
     After Ctrl-C the result is what has been measured.
     """
@@ -86,14 +89,22 @@ def measure(sweep: Sweep, journal: Journal, progress: Callable[[str], None] = la
 
 def _hold(plans: Sequence[HuntPlan], jobs: int, journal: Journal, progress: Callable[[str], None]) -> None:
     began = time.monotonic()
-    with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(hunt_apart, plan) for plan in plans]
-        try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                hunt = future.result()
+    done: set[Key] = set()
+    taking = threading.Lock()
+
+    def hunt_all(group: Sequence[HuntPlan]) -> None:
+        for hunt in hunts_apart(group):
+            with taking:
                 journal.add(hunt)
-                left = (time.monotonic() - began) / done * (len(plans) - done)
-                progress(f"{done} of {len(plans)}, about {_minutes(left)} left  {told(hunt)}")
+                done.add(hunt.key)
+                left = (time.monotonic() - began) / len(done) * (len(plans) - len(done))
+                progress(f"{len(done)} of {len(plans)}, about {_minutes(left)} left  {told(hunt)}")
+
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(hunt_all, group) for group in _groups(plans)]
+        try:
+            for future in as_completed(futures):
+                future.result()
         except BaseException:
             # The threads wait for their processes, so these have to end first.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -102,12 +113,20 @@ def _hold(plans: Sequence[HuntPlan], jobs: int, journal: Journal, progress: Call
             raise
 
 
+def _groups(plans: Sequence[HuntPlan]) -> list[list[HuntPlan]]:
+    """The hunts of one bug by one engine share a process, since loading the target takes longer than most of them."""
+    groups: dict[tuple[str, str], list[HuntPlan]] = {}
+    for plan in plans:
+        groups.setdefault((plan.engine, plan.bug.id), []).append(plan)
+    return list(groups.values())
+
+
 def _excusing(plans: list[HuntPlan], sweep: Sweep, progress: Callable[[str], None]) -> list[HuntPlan]:
     """The plans; those of Schemathesis know what it reports on each target without a bug, in twice the time."""
     targets = {plan.bug.target: plan for plan in plans if plan.engine == SCHEMATHESIS}
     excused: dict[str, tuple[str, ...]] = {}
     for target, plan in targets.items():
-        plain = hunt_apart(msgspec.structs.replace(plan, plain=True, seed=sweep.seeds, seconds=2 * plan.seconds))
+        (plain,) = hunts_apart([msgspec.structs.replace(plan, plain=True, seed=sweep.seeds, seconds=2 * plan.seconds)])
         excused[target] = plain.reported
         said = plain.problem or ", ".join(plain.reported) or "nothing"
         progress(f"{SCHEMATHESIS} on {target} without a bug reports: {said}")
@@ -135,31 +154,52 @@ def _benchmark(engine: str, sweep: Sweep, plans: Sequence[HuntPlan], journal: Jo
     )
 
 
-def hunt_apart(plan: HuntPlan) -> Hunt:
-    """Hold one hunt in a process of its own; its group is ended when it takes far too long."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fuzz.bench.planted.hunt"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
+def hunts_apart(plans: Sequence[HuntPlan]) -> Iterator[Hunt]:
+    """Hold hunts of one bug by one engine, one after the other, in a process of their own.
+
+    A bug that is not found comes twice, at last with how far it got. The process group is ended when it takes far too
+    long; the hunts that are missing then come with a `problem`.
+    """
+    longest = STARTING + sum(
+        PATIENCE * (plan.seconds + plan.linger) + SHRINKING + REPLAYING * plan.replays for plan in plans
     )
-    _running.add(process)
-    longest = PATIENCE * (plan.seconds + plan.linger) + SHRINKING + STARTING + REPLAYING * plan.replays
-    try:
-        output, complaints = process.communicate(msgspec.json.encode(plan), timeout=longest)
-    except subprocess.TimeoutExpired:
-        _end_group(process)
-        output, complaints = process.communicate()
-    finally:
-        _end_group(process)
-        _running.discard(process)
-    lines = output.splitlines()
-    problem = f"the hunt ended without a result:\n{complaints.decode(errors='replace')[-2000:]}"
-    hunt = (
-        msgspec.json.decode(lines[-1], type=Hunt) if lines else Hunt(bug=plan.bug.id, seed=plan.seed, problem=problem)
-    )
+    missing = {plan.seed: plan for plan in plans}
+    with TemporaryFile() as complaints:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fuzz.bench.planted.hunt"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
+        )
+        _running.add(process)
+        timer = threading.Timer(longest, _end_group, [process])
+        timer.start()
+        try:
+            for line in _answer(process, msgspec.json.encode(plans)):
+                hunt = msgspec.json.decode(line, type=Hunt)
+                missing.pop(hunt.seed, None)
+                yield _labelled(hunt, plans[0])
+        finally:
+            timer.cancel()
+            _end_group(process)
+            _running.discard(process)
+        complaints.seek(0)
+        problem = f"the hunt ended without a result:\n{complaints.read().decode(errors='replace')[-2000:]}"
+    for plan in missing.values():
+        yield _labelled(Hunt(bug=plan.bug.id, seed=plan.seed, problem=problem), plan)
+
+
+def _answer(process: subprocess.Popen[bytes], question: bytes) -> Iterator[bytes]:
+    assert process.stdin is not None and process.stdout is not None
+    with process.stdin as stdin, contextlib.suppress(BrokenPipeError):
+        stdin.write(question)
+    with process.stdout as lines:
+        yield from lines
+
+
+def _labelled(hunt: Hunt, plan: HuntPlan) -> Hunt:
     return msgspec.structs.replace(hunt, engine=plan.engine, budget=plan.seconds, corpus=plan.corpus)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from fuzz.bench.planted.journal import Journal
-from fuzz.bench.planted.measure import Sweep, hunt_apart, measure
+from fuzz.bench.planted.measure import Sweep, hunts_apart, measure
 from fuzz.bench.planted.model import BugResult, Comparison, Hunt, HuntPlan, PlantedBenchmark, Reach, Spread, spread
 from fuzz.bench.planted.report import show
 from fuzz.planted.load import load_bugs, select, shipped_files
@@ -140,12 +141,15 @@ def test_hunts_of_a_journal_are_not_held_again(tmp_path: Path) -> None:
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = bug_named("http-no-done"), bug_named("graph-limit-off-by-one")
 
-    def interrupted_at_the_second(plan: HuntPlan) -> Hunt:
-        if plan.bug == second:
+    def interrupted_at_the_second(plans: Sequence[HuntPlan]) -> Iterator[Hunt]:
+        if plans[0].bug == second:
             raise KeyboardInterrupt
-        return msgspec.structs.replace(found(0), bug=plan.bug.id, engine="guided", budget=plan.seconds, corpus=True)
+        for plan in plans:
+            yield msgspec.structs.replace(
+                found(plan.seed), bug=plan.bug.id, engine="guided", budget=plan.seconds, corpus=True
+            )
 
-    monkeypatch.setattr("fuzz.bench.planted.measure.hunt_apart", interrupted_at_the_second)
+    monkeypatch.setattr("fuzz.bench.planted.measure.hunts_apart", interrupted_at_the_second)
     journal = Journal(tmp_path / "results.jsonl")
     comparison = measure(sweep(first, second), journal)
 
@@ -179,7 +183,20 @@ def test_a_hunt_of_a_target_that_does_not_open_says_why() -> None:
         linger=0.1,
     )
 
-    assert "nobody" in hunt_apart(plan).problem
+    (hunt,) = hunts_apart([plan])
+
+    assert "nobody" in hunt.problem
+
+
+@pytest.mark.slow
+def test_every_seed_of_a_bug_is_hunted_as_if_it_were_alone() -> None:
+    bug = bug_named("cache-full-hit-leaves-nothing")
+    plans = [HuntPlan(bug=bug, engine="guided", seed=seed, seconds=30.0, linger=0.1, replays=0) for seed in (3, 5)]
+
+    together = [(hunt.seed, hunt.executions, hunt.case) for hunt in hunts_apart(plans)]
+    alone = [(hunt.seed, hunt.executions, hunt.case) for plan in plans for hunt in hunts_apart([plan])]
+
+    assert together == alone
 
 
 @pytest.mark.slow
