@@ -19,12 +19,21 @@ Simplify = Callable[[Case], Iterator[Case]]
 class Shrunk:
     """The simplest failing case that was found."""
 
-    trial: Trial
-    steps: int
-    """Simplifications that kept the failure."""
+    trail: tuple[Trial, ...]
+    """What was begun with, then every simplification that kept the failure, the simplest last."""
     executions: int
     complete: bool
     """Whether no candidate is left; False when the time or the executions ran out."""
+
+    @property
+    def trial(self) -> Trial:
+        """The simplest."""
+        return self.trail[-1]
+
+    @property
+    def steps(self) -> int:
+        """Simplifications that kept the failure."""
+        return len(self.trail) - 1
 
 
 def shrink(
@@ -39,28 +48,31 @@ def shrink(
     """Simplify until no candidate shows `signature`, or until `time.monotonic()` passes `until`.
 
     Greedy: the first candidate that still fails is taken, and the search goes on behind its place, since what stood
-    before it has just been tried; it ends when a whole round brought nothing. Works for crashes and hangs like for
-    violations, since a trial is a value.
+    before it has just been tried; it ends when a whole round brought nothing. A violation has to show twice, since a
+    target may draw at random. Works for crashes and hangs like for violations, since a trial is a value.
     """
-    best, steps, used = trial, 0, 0
+    trail, used = [trial], 0
     tried: set[bytes] = set()
     place = 0
     improved = True
     while improved:
         improved = False
-        for number, candidate in _round(simplify, best.case, place):
+        for number, candidate in _round(simplify, trail[-1].case, place):
             if used >= executions or time.monotonic() > until:
-                return Shrunk(best, steps, used, complete=False)
+                return Shrunk((*trail,), used, complete=False)
             key = encode(candidate)
             if key in tried:
                 continue
             tried.add(key)
             attempt = run(candidate)
             used += 1
-            if signature in signatures(attempt):
-                best, steps, place, improved = attempt, steps + 1, number, True
+            if signature in signatures(attempt) and (
+                attempt.verdict is None or signature in signatures(run(candidate))
+            ):
+                trail.append(attempt)
+                place, improved = number, True
                 break
-    return Shrunk(best, steps, used, complete=True)
+    return Shrunk((*trail,), used, complete=True)
 
 
 def _round(simplify: Simplify, case: Case, place: int) -> Iterator[tuple[int, Case]]:

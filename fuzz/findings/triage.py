@@ -104,15 +104,16 @@ class Triage:
         shrunk = shrink(
             start, signature, self.simplify, lambda case: self.bench.judge(case, codes, hasty=True), until=until
         )
+        smallest = self._smallest(shrunk.trail, signature, codes)
         self.bench.renew()
-        full = self.bench.judge(shrunk.trial.case, None)
+        full = self.bench.judge(smallest.case, None)
         shown = kin(full, signature)
         causes = labels(full)
         told = (*shown, *(causes[sign] for sign in shown))
         owner = next((self.known[sign] for sign in told if self.known.get(sign, finding.id) != finding.id), None)
         if owner is not None:
             return self._merge(owner, finding, shown)
-        final = full if signature in shown else shrunk.trial
+        final = full if signature in shown else smallest
         return self._keep(
             msgspec.structs.replace(
                 finding,
@@ -126,6 +127,19 @@ class Triage:
                 shrink_steps=shrunk.steps,
             )
         )
+
+    def _smallest(self, trail: tuple[Trial, ...], signature: str, codes: tuple[str, ...] | None) -> Trial:
+        """The smallest case that repeats in fresh workers; further and further back if a small one failed by chance."""
+        back = 1
+        while back < len(trail):
+            trial = trail[-back]
+            if trial.outcome.fate is Fate.HUNG or self._repeats(trial.case, signature, codes):
+                return trial
+            back *= 2
+        return trail[0]
+
+    def _repeats(self, case: Case, signature: str, codes: tuple[str, ...] | None) -> bool:
+        return self._repeat(case, signature, codes, CONFIRMATIONS) == CONFIRMATIONS
 
     def _unhurried(self, trial: Trial) -> Trial:
         """The same case with the full deadline: whether it hangs, what its properties say when they have the time to.
