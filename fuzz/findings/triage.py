@@ -21,6 +21,8 @@ from targets.contract import TargetKind
 
 CONFIRMATIONS = 3
 """Fresh workers a failure is replayed in."""
+HANG_ATTEMPTS = 5
+"""Runs with the full deadline after which a case that hung in haste is taken for slow: some hangs depend on timing."""
 FLAKY_ATTEMPTS = 10
 """Replays over which the rate is measured when not all confirmations repeat the failure."""
 
@@ -147,8 +149,12 @@ class Triage:
         It may just have been slow; or what hangs is not the call but a server, which the properties tell better.
         """
         signature = self._new_signature(trial)
-        self.bench.renew(thorough=_may_depend_on_before(signature))
-        again = self.bench.judge(trial.case, trial.codes)
+        again = trial
+        for _ in range(HANG_ATTEMPTS):
+            self.bench.renew(thorough=_may_depend_on_before(signature))
+            again = self.bench.judge(trial.case, trial.codes)
+            if again.failed:
+                break
         return trial if signature in signatures(again) else again
 
     def _new_signature(self, trial: Trial) -> str:

@@ -67,7 +67,11 @@ def _openai(source: Source, space: HttpSpace, endpoint: Endpoint) -> dict[str, J
         del body["max_tokens"]
         body["messages"] = [{"role": "user", "content": _filling(limits)}]
     body |= _some(source, _SHARED_OPTIONS | {"logit_bias": _biases(limits), "stop": _stops(limits)})
-    if body["temperature"] > 0 and limits.max_samples > 1 and source.boolean():
+    # Samples of several prompts are numbered by both, so the two belong together.
+    several = endpoint.kind is EndpointKind.COMPLETE and _prompts(body["prompt"]) > 1
+    if several and body["temperature"] == 0 and source.boolean():
+        body |= {"temperature": 1.0, "seed": 1}
+    if body["temperature"] > 0 and limits.max_samples > 1 and source.boolean(0.8 if several else 0.5):
         body["n"] = source.choice((2, limits.max_samples, 1))
     body |= _logprobs(source, endpoint, limits)
     return body | _stream(source)
@@ -149,6 +153,11 @@ def _prompt(source: Source, space: HttpSpace) -> Json:
     top = (limits.vocab_size or 100) - 1
     tokens = [source.integer(3, top) for _ in range(source.integer(1, 8))]
     return tokens if form < 9 else [tokens, tokens[:1]]
+
+
+def _prompts(prompt: Json) -> int:
+    """How many prompts it holds: a list of texts or of lists of tokens is several."""
+    return len(prompt) if isinstance(prompt, list) and not isinstance(prompt[0], int) else 1
 
 
 def _messages(source: Source, space: HttpSpace, roles: tuple[str, ...]) -> list[Json]:

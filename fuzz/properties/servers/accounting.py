@@ -23,13 +23,14 @@ TOO_LONG = "answer too-long"
 @server_property(
     "H29",
     "Limits are kept and tokens counted",
-    sources=("LIMITS-01", "LIMITS-02", "STREAM-07", "STREAM-13", "STREAM-15"),
+    sources=("BATCH-16", "LIMITS-01", "LIMITS-02", "STREAM-07", "STREAM-13", "STREAM-15"),
     cost=Cost.OBSERVES,
 )
 def check_accounting(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     """At most `max_tokens` tokens a choice; the total is the sum; a prompt of ids has their number; `n` choices come.
 
-    The finish reason for length comes only with exactly `max_tokens` tokens, and no stop string is in the text.
+    The finish reason for length comes only with exactly `max_tokens` tokens, and no stop string is in the text. Where
+    log-probabilities tell the tokens of each choice, both hold for each (BATCH-16 gave one choice those of another).
     """
     del case
     for asked in lab.valid():
@@ -114,7 +115,19 @@ def _choices(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:
             yield lab.violation(
                 "H29", "finish-length", f"cut off for length after {completion} of {limit} tokens", asked
             )
+        yield from _each(lab, asked, answer, limit) if others and not _echo(asked) else ()
     yield from _stops(lab, asked, answer)
+
+
+def _each(lab: HttpLab, asked: Asked, answer: Answer, limit: int) -> Iterator[Violation]:
+    for number, choice in enumerate(answer.choices):
+        count = limit if choice.tokens is None else len(choice.tokens)
+        if count > limit:
+            message = f"choice {number} has {count} tokens, at most {limit} were asked for"
+            yield lab.violation("H29", "max-tokens", message, asked, cause=TOO_LONG)
+        elif count < limit and choice.finish == lab.dialect.length_finish:
+            message = f"choice {number} is cut off for length after {count} of {limit} tokens"
+            yield lab.violation("H29", "finish-length", message, asked)
 
 
 def _stops(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:

@@ -237,6 +237,26 @@ def test_what_hangs_in_haste_is_named_by_what_breaks_when_there_is_time() -> Non
     assert first.signature == "H3/canary-late"
 
 
+def test_a_hang_that_depends_on_timing_is_tried_more_than_once() -> None:
+    calls = iter([False, True])
+
+    class Racing(FakeBench):
+        """Hangs in haste; with patience it breaks at the second attempt."""
+
+        def judge(self, case: Case, codes: tuple[str, ...] | None, *, hasty: bool = False) -> Trial:
+            if hasty:
+                return Trial(case, Outcome(fate=Fate.HUNG), None, codes)
+            silent = Violation(code="H3", slug="canary-late", message="no answer")
+            found = (silent,) if next(calls, True) else ()
+            return Trial(case, Outcome(fate=Fate.COMPLETED, reply=b""), Verdict(violations=found), codes)
+
+    bench = Racing(lambda _values: ())
+    triage = Triage(bench, simplify, lambda _data: Numbers(()), CONTEXT)
+    hung = bench.judge(Numbers((1,)), None, hasty=True)
+    first, *_ = triage.take(hung, executions=1, seconds=0.0, until=time.monotonic() + 5)
+    assert first.signature == "H3/canary-late"
+
+
 def test_failures_of_one_cause_are_one_finding_that_lists_how_it_was_seen() -> None:
     triage, bench = triage_of(lambda values: ("P1/seven/behind",) if 7 in values else ("P2/eight/behind",))
     take(triage, bench, 7)

@@ -314,6 +314,24 @@ def test_wrong_accounting_is_named(bench: Bench, change: Callable[[Any], None], 
     assert kind in bench.kinds("openai", good("openai"), only="H29")
 
 
+def test_a_choice_with_the_tokens_of_another_is_named(bench: Bench) -> None:
+    """Two choices of four tokens each; the count of all is right."""
+
+    def move_a_token(found: Any) -> None:
+        first = found["choices"][0]
+        told = [{"token": "x", "logprob": -1.0, "bytes": None, "top_logprobs": []}] * 5
+        shares = (told, told[:3])
+        found["choices"] = [
+            {**first, "index": index, "logprobs": {"content": share}} for index, share in enumerate(shares)
+        ]
+        found["usage"].update(completion_tokens=8, total_tokens=found["usage"]["prompt_tokens"] + 8)
+
+    bench.spoiling.body = spoil_json(move_a_token)
+    kinds = bench.kinds("openai", good("openai", n=2, temperature=1, seed=1, logprobs=True), only="H29")
+
+    assert kinds == {"H29/max-tokens", "H29/finish-length"}
+
+
 def test_a_negative_limit_of_ollamas_is_none(bench: Bench) -> None:
     body = {"model": "mock", "messages": CHAT["messages"], "stream": False, "options": {"num_predict": -1}}
     exchange = Exchange(message=json_message(PATHS["ollama"], body), endpoint="chat")
