@@ -22,6 +22,11 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """Whether any repetition did not show the failure."""
         return self.repeated < self.attempts
 
+    @property
+    def rate(self) -> float:
+        """Share of the repetitions that showed the failure; 0 without any."""
+        return self.repeated / max(1, self.attempts)
+
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A violation or bad outcome: de-duplicated, confirmed by replay, shrunk, replayable."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -25,6 +26,8 @@ HANG_ATTEMPTS = 5
 """Runs with the full deadline after which a case that hung in haste is taken for slow: some hangs depend on timing."""
 FLAKY_ATTEMPTS = 10
 """Replays over which the rate is measured when not all confirmations repeat the failure."""
+FLAKY_CASES = 5
+"""Further cases that are tried for a finding that did not repeat: the first may have failed by chance."""
 
 
 class Bench(Protocol):
@@ -67,11 +70,13 @@ class Triage:
     findings: dict[str, Finding] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
     """Signature to the id of its finding."""
+    tries: Counter[str] = field(default_factory=Counter)
+    """Further cases that were tried, by the id of a finding that did not repeat."""
 
     def is_known(self, trial: Trial) -> bool:
         """Whether every signature of the trial belongs to a finding; then it is counted there."""
         found = labels(trial)
-        owners = [self.known.get(signature) or self.known.get(cause) for signature, cause in found.items()]
+        owners = [self._owner(signature, cause) for signature, cause in found.items()]
         if not owners or None in owners:
             return False
         self._count(owners[0] or "", trial)
@@ -92,10 +97,17 @@ class Triage:
         signature = self._new_signature(trial)
         codes = self._codes(signature, trial)
         finding = self._finding(trial, signature, codes, executions, seconds)
-        yield self._keep(finding)
+        flaky = self.findings.get(finding.id)
+        if flaky is None:
+            yield self._keep(finding)
         if time.monotonic() > until:
             return
         finding = msgspec.structs.replace(finding, confirmation=self._confirm(trial, signature, codes))
+        if flaky is not None:
+            self.tries[flaky.id] += 1
+            finding = msgspec.structs.replace(finding, duplicates=flaky.duplicates + 1)
+            if finding.confirmation.rate <= flaky.confirmation.rate:
+                finding = msgspec.structs.replace(flaky, duplicates=finding.duplicates)
         yield self._keep(finding)
         if not finding.confirmation.flaky:
             yield self._shrink(finding, trial, codes, until)
@@ -112,7 +124,8 @@ class Triage:
         shown = kin(full, signature)
         causes = labels(full)
         told = (*shown, *(causes[sign] for sign in shown))
-        owner = next((self.known[sign] for sign in told if self.known.get(sign, finding.id) != finding.id), None)
+        owners = (self._owner(sign, sign) for sign in told)
+        owner = next((found for found in owners if found not in (None, finding.id)), None)
         if owner is not None:
             return self._merge(owner, finding, shown)
         final = full if signature in shown else smallest
@@ -159,7 +172,13 @@ class Triage:
 
     def _new_signature(self, trial: Trial) -> str:
         found = labels(trial).items()
-        return next(name for name, cause in found if name not in self.known and cause not in self.known)
+        return next(name for name, cause in found if self._owner(name, cause) is None)
+
+    def _owner(self, signature: str, cause: str) -> str | None:
+        """The finding that they belong to; none as long as another case may make a flaky one repeat."""
+        owner = self.known.get(signature) or self.known.get(cause)
+        hopeful = owner is not None and self.findings[owner].confirmation.flaky and self.tries[owner] < FLAKY_CASES
+        return None if hopeful else owner
 
     def _codes(self, signature: str, trial: Trial) -> tuple[str, ...] | None:
         """What a replay must judge by: the broken property alone, if that shows the failure.

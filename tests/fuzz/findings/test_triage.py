@@ -7,7 +7,7 @@ import msgspec
 
 from fuzz.contain.outcome import Fate, Outcome
 from fuzz.engines.model import Case, Trial
-from fuzz.findings.triage import CONFIRMATIONS, FLAKY_ATTEMPTS, Context, Triage
+from fuzz.findings.triage import CONFIRMATIONS, FLAKY_ATTEMPTS, FLAKY_CASES, Context, Triage
 from fuzz.properties.model import Verdict, Violation
 
 CONTEXT = Context(target="t", device="cpu", dtype="float32", engine="guided", seed=1, versions={})
@@ -152,6 +152,28 @@ def test_a_failure_that_does_not_repeat_is_kept_apart_with_its_rate() -> None:
     assert finding.confirmation.flaky
     assert (finding.confirmation.repeated, finding.confirmation.attempts) == (1, FLAKY_ATTEMPTS)
     assert msgspec.json.decode(finding.case)["values"] == [1, 2]
+
+
+def test_a_failure_that_did_not_repeat_does_not_hide_a_case_that_does() -> None:
+    turns = iter([True] + [False] * FLAKY_ATTEMPTS)
+    triage, bench = triage_of(lambda values: ("P1/luck",) if 7 in values or next(turns, False) else ())
+    take(triage, bench, 1, 2)
+    take(triage, bench, 7)
+    (finding,) = triage.findings.values()
+    assert not finding.confirmation.flaky
+    assert msgspec.json.decode(finding.case)["values"] == [7]
+    assert finding.duplicates == 1
+
+
+def test_only_so_many_further_cases_of_a_failure_that_never_repeats_are_tried() -> None:
+    failing = [True]
+    triage, bench = triage_of(lambda _values: ("P1/luck",) if failing.pop() else ())
+    for _ in range(FLAKY_CASES + 3):
+        failing[:] = [False] * FLAKY_ATTEMPTS + [True]
+        take(triage, bench, 1, 2)
+    (finding,) = triage.findings.values()
+    assert (finding.confirmation.flaky, finding.duplicates) == (True, FLAKY_CASES + 2)
+    assert len(failing) == FLAKY_ATTEMPTS
 
 
 def test_a_case_that_failed_by_chance_while_shrinking_is_not_kept() -> None:
