@@ -26,7 +26,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def slug(self) -> str:
-        """`raised-IndexError-blocks.py:allocate`: equal for two occurrences of one defect."""
+        """`raised-IndexError-blocks.py:allocate`: equal for two occurrences of one defect, in any property."""
         return f"raised-{self.error_type}-{self.frame}"
 
 

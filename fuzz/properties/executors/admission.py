@@ -109,7 +109,8 @@ def _refusal(code: str, answer: Answer) -> Iterator[Violation]:
     if answer.failure is not None:
         message = f"{breach} raised {answer.failure.error_type}: {answer.failure.message}"
         evidence: dict[str, Evidence] = {"stack": [*answer.failure.stack.splitlines()[-8:]]}
-        yield Violation(code=code, slug=answer.failure.slug, message=message, request_id=name, evidence=evidence)
+        slug = answer.failure.slug
+        yield Violation(code=code, slug=slug, message=message, request_id=name, evidence=evidence, cause=slug)
     elif answer.rejection is None:
         slug = f"accepted-{_place(breach.field)}"
         # P4 and P6 ask for one check of one field, so what both of them miss is one bug.

@@ -78,7 +78,7 @@ def _judge(lab: Lab, clean: Recording, faulty: Recording) -> Iterator[Violation]
         failure = faulty.failure
         message = f"{failure.call} raised {failure.error_type}: {failure.message}"
         stack: list[str | int | float | bool | None] = [*failure.stack.splitlines()[-12:]]
-        yield Violation(code="P35", slug=failure.slug, message=message, evidence={"stack": stack})
+        yield Violation(code="P35", slug=failure.slug, message=message, evidence={"stack": stack}, cause=failure.slug)
         return
     yield from wrong_endings(faulty)
     if faulty.opened is not None and faulty.closed is not None:

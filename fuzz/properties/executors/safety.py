@@ -184,7 +184,8 @@ def _raised(code: str, failure: Failure, run: str) -> Violation:
     if run:
         evidence["run"] = run
     message = f"{failure.call} raised {failure.error_type}: {failure.message}"
-    return Violation(code=code, slug=failure.slug, message=message, request_id=failure.request_id, evidence=evidence)
+    slug, name = failure.slug, failure.request_id
+    return Violation(code=code, slug=slug, message=message, request_id=name, evidence=evidence, cause=slug)
 
 
 def unended(recording: Recording) -> Iterator[Violation]:

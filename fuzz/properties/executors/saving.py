@@ -134,7 +134,7 @@ def _failed(run: Recording) -> Iterator[Violation]:
         failure = run.failure
         message = f"{failure.call} raised {failure.error_type}: {failure.message}"
         stack: list[str | int | float | bool | None] = [*failure.stack.splitlines()[-12:]]
-        yield Violation(code="P34", slug=failure.slug, message=message, evidence={"stack": stack})
+        yield Violation(code="P34", slug=failure.slug, message=message, evidence={"stack": stack}, cause=failure.slug)
     elif not run.sound:
         message = f"after {run.steps} steps a request is unfinished and nothing comes any more"
         yield Violation(code="P34", slug="unfinished", message=message)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
+from fuzz.lab.lab import Lab
+from fuzz.lab.verdict import judge
+from fuzz.properties.registry import find
 from targets.contract import FinishReason
+from targets.reference import HASH
 from targets.reference import executor as engine
 from targets.reference.executor import ReferenceExecutor
 from targets.reference.faults import RequestFailed
@@ -16,6 +21,10 @@ from targets.reference.schedule.scheduler import Scheduler
 
 PROMPT = tuple(range(40, 54))
 OTHER = tuple(range(90, 103))
+
+
+def lab_with(model: Any) -> Lab:
+    return Lab(dataclasses.replace(HASH, load=lambda *_: model), "cpu", "float32")
 
 
 @pytest.fixture
@@ -49,6 +58,21 @@ def test_a_fault_that_strikes_a_request_of_several_samples_before_its_client_lea
     arrivals = (msgspec.structs.replace(trace.arrivals[0], abort=34),)
 
     assert signatures(msgspec.structs.replace(trace, arrivals=arrivals), "P35") == set()
+
+
+def test_an_exception_from_one_place_has_one_cause_whichever_property_meets_it(
+    monkeypatch: pytest.MonkeyPatch, hash_model: Any, pair: Any
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("a block")
+
+    monkeypatch.setattr(Scheduler, "_fail", broken)
+    met_by_a_fault = judge(lab_with(hash_model), pair, [find("P35")]).violations
+    monkeypatch.setattr(ReferenceExecutor, "_settle", broken)
+    met_always = judge(lab_with(hash_model), pair, [find("P1")]).violations
+
+    causes = [{one.cause for one in violations} for violations in (met_by_a_fault, met_always)]
+    assert causes == [{"raised-KeyError-scheduler.py:_admit"}, {"raised-KeyError-executor.py:_run"}]
 
 
 def test_p35_sees_a_token_chosen_from_nan(monkeypatch: pytest.MonkeyPatch, pair: Any, signatures: Any) -> None:
