@@ -30,6 +30,13 @@ class Shrunk:
         """The simplest."""
         return self.trail[-1]
 
+    def repeating(self, repeats: Callable[[Trial], bool]) -> Trial:
+        """The simplest that repeats, which the caller tries; further and further back where one failed by chance."""
+        back = 1
+        while back < len(self.trail) and not repeats(self.trail[-back]):
+            back *= 2
+        return self.trail[max(0, len(self.trail) - back)]
+
     @property
     def steps(self) -> int:
         """Simplifications that kept the failure."""

@@ -118,7 +118,7 @@ class Triage:
         shrunk = shrink(
             start, signature, self.simplify, lambda case: self.bench.judge(case, codes, hasty=True), until=until
         )
-        smallest = self._smallest(shrunk.trail, signature, codes)
+        smallest = shrunk.repeating(lambda trial: self._repeats(trial, signature, codes))
         self.bench.renew()
         full = self.bench.judge(smallest.case, None)
         shown = kin(full, signature)
@@ -143,18 +143,9 @@ class Triage:
             )
         )
 
-    def _smallest(self, trail: tuple[Trial, ...], signature: str, codes: tuple[str, ...] | None) -> Trial:
-        """The smallest case that repeats in fresh workers; further and further back if a small one failed by chance."""
-        back = 1
-        while back < len(trail):
-            trial = trail[-back]
-            if trial.outcome.fate is Fate.HUNG or self._repeats(trial.case, signature, codes):
-                return trial
-            back *= 2
-        return trail[0]
-
-    def _repeats(self, case: Case, signature: str, codes: tuple[str, ...] | None) -> bool:
-        return self._repeat(case, signature, codes, CONFIRMATIONS) == CONFIRMATIONS
+    def _repeats(self, trial: Trial, signature: str, codes: tuple[str, ...] | None) -> bool:
+        hung = trial.outcome.fate is Fate.HUNG  # each replay would take the full deadline
+        return hung or self._repeat(trial.case, signature, codes, CONFIRMATIONS) == CONFIRMATIONS
 
     def _unhurried(self, trial: Trial) -> Trial:
         """The same case with the full deadline: whether it hangs, what its properties say when they have the time to.
