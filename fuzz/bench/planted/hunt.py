@@ -105,19 +105,23 @@ def _run(
     end, until = plan.seconds, limit
     for event in engine(watched, searched, wanted):
         if isinstance(event, Failed):
-            _take(triage, space, event, watched, limit)
+            trial = Trial(space.decode(event.case), event.outcome, event.verdict, event.codes)
+            _take(triage, trial, watched, limit)
             if first is None and (first := _confirmed(triage)) is not None:
                 end = watched.cpu_seconds() + plan.linger
                 until = watched.seconds() + PATIENCE * plan.linger
         if watched.cpu_seconds() >= end or watched.seconds() >= until:
             break
+    if not triage.findings and watched.failure is not None:
+        # Hypothesis tells of a failure when it has shrunk it, for which there may have been no time left.
+        _take(triage, watched.failure, watched, limit)
+        first = _confirmed(triage)
     # What later failures told may have been merged into it.
     first = triage.findings.get(first.id, first) if first else None
     return _report(plan, watched, first, triage, known=known), tuple(triage.findings.values())
 
 
-def _take(triage: Triage, space: CampaignSpace, event: Failed, watched: WatchedHarness, limit: float) -> None:
-    trial = Trial(space.decode(event.case), event.outcome, event.verdict, event.codes)
+def _take(triage: Triage, trial: Trial, watched: WatchedHarness, limit: float) -> None:
     until = soon(SHRINKING, time.monotonic() + max(5.0, limit - watched.seconds()))
     for _ in triage.take(trial, executions=watched.executions, seconds=watched.seconds(), until=until):
         pass

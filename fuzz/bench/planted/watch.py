@@ -26,6 +26,8 @@ class WatchedHarness:
         self.reaching: deque[Case] = deque(maxlen=KEPT)
         self.failed_at: tuple[int, float, float] | None = None
         """Executions, processor seconds and seconds at the first failure."""
+        self.failure: Trial | None = None
+        """The first failure."""
 
     @property
     def probes(self) -> memoryview:
@@ -45,6 +47,7 @@ class WatchedHarness:
         self.reached += ran
         if trial.failed and self.failed_at is None:
             self.failed_at = (self.executions, self.cpu_seconds(), self.seconds())
+            self.failure = trial
         elif (ran or not self._arms) and not trial.failed:
             self.reaching.append(case)
         return trial
