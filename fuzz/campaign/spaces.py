@@ -164,8 +164,12 @@ class HttpCaseSpace:
 
         if self.offered is not None and generator.random() < SCHEMA_SHARE:
             return self.offered.next(generator)
-        staged = self.stage.next(generator) if generator.random() < STAGE_SHARE else None
+        staged = self.deal(generator) if generator.random() < STAGE_SHARE else None
         return staged or generate(generator, self.space)
+
+    def deal(self, generator: Random) -> Case | None:
+        """The next case of the stage; None when all have been dealt."""
+        return self.stage.next(generator)
 
     def mutate(self, case: Case, generator: Random) -> Case:
         """An edited case."""

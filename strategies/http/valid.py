@@ -14,6 +14,9 @@ _PLAIN_TEXTS = tuple(text for text in TEXTS if text.strip() and "\x00" not in te
 _CHAT_OVERHEAD = 24
 """Tokens that a chat template may add for a message, at most."""
 
+_RICH = 0.4
+"""Share of the bodies with many options, since many bugs need two of them; the others tell more about one."""
+
 Fill = Callable[[Source, HttpSpace, Endpoint], dict[str, Json]]
 
 
@@ -66,15 +69,16 @@ def _openai(source: Source, space: HttpSpace, endpoint: Endpoint) -> dict[str, J
     if endpoint.kind is EndpointKind.CHAT and _without_limit(source, limits):
         del body["max_tokens"]
         body["messages"] = [{"role": "user", "content": _filling(limits)}]
-    body |= _some(source, _SHARED_OPTIONS | {"logit_bias": _biases(limits), "stop": _stops(limits)})
-    # Samples of several prompts are numbered by both, so the two belong together.
-    several = endpoint.kind is EndpointKind.COMPLETE and _prompts(body["prompt"]) > 1
-    if several and body["temperature"] == 0 and source.boolean():
+    rich = source.boolean(_RICH)
+    body |= _some(source, _SHARED_OPTIONS | {"logit_bias": _biases(limits), "stop": _stops(limits)}, rich=rich)
+    # Samples of prompts in a list are numbered and counted by both, so the two belong together.
+    listed = isinstance(body.get("prompt"), list)
+    if (listed or rich) and body["temperature"] == 0 and source.boolean():
         body |= {"temperature": 1.0, "seed": 1}
-    if body["temperature"] > 0 and limits.max_samples > 1 and source.boolean(0.8 if several else 0.5):
+    if body["temperature"] > 0 and limits.max_samples > 1 and source.boolean(0.8 if listed else 0.5):
         body["n"] = source.choice((2, limits.max_samples, 1))
     body |= _logprobs(source, endpoint, limits)
-    return body | _stream(source)
+    return body | _stream(source, rich=rich)
 
 
 def _anthropic(source: Source, space: HttpSpace, endpoint: Endpoint) -> dict[str, Json]:
@@ -122,11 +126,11 @@ _SHARED_OPTIONS: dict[str, list[Json]] = {
 }
 
 
-def _some(source: Source, options: dict[str, list[Json]]) -> dict[str, Json]:
-    """A few of the optional fields, each with one of its values or with null."""
+def _some(source: Source, options: dict[str, list[Json]], *, rich: bool = False) -> dict[str, Json]:
+    """A few of the optional fields, or half of them, each with one of its values or with null."""
     chosen: dict[str, Json] = {}
     for name, values in options.items():
-        if source.boolean(0.2):
+        if source.boolean(0.5 if rich else 0.2):
             chosen[name] = None if source.boolean(0.05) else source.choice(values)
     return chosen
 
@@ -153,11 +157,6 @@ def _prompt(source: Source, space: HttpSpace) -> Json:
     top = (limits.vocab_size or 100) - 1
     tokens = [source.integer(3, top) for _ in range(source.integer(1, 8))]
     return tokens if form < 9 else [tokens, tokens[:1]]
-
-
-def _prompts(prompt: Json) -> int:
-    """How many prompts it holds: a list of texts or of lists of tokens is several."""
-    return len(prompt) if isinstance(prompt, list) and not isinstance(prompt[0], int) else 1
 
 
 def _messages(source: Source, space: HttpSpace, roles: tuple[str, ...]) -> list[Json]:
@@ -197,8 +196,8 @@ def _logprobs(source: Source, endpoint: Endpoint, limits: ApiLimits) -> dict[str
     )
 
 
-def _stream(source: Source) -> dict[str, Json]:
-    if not source.boolean(0.3):
+def _stream(source: Source, *, rich: bool) -> dict[str, Json]:
+    if not source.boolean(0.6 if rich else 0.3):
         return {}
     options = source.choice((None, {"include_usage": True}, {"include_usage": False}, {}))
     return {"stream": True} if options is None else {"stream": True, "stream_options": options}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from typing import ClassVar
 
 import pytest
 
@@ -42,6 +43,20 @@ def test_seeds_are_run_first() -> None:
     events = run(harness, Plan(seed=1, executions=5, seeds=seeds))
     assert harness.cases[:2] == list(seeds)
     assert events[0] == Started(engine="guided", seed=1, corpus=2)
+
+
+def test_each_case_of_a_stage_is_dealt_once_in_between() -> None:
+    class Staged(LetterSpace):
+        left: ClassVar = [Letters((number,) * 4) for number in range(50, 60)]
+
+        def deal(self, generator: random.Random) -> Case | None:
+            return self.left.pop() if self.left else None
+
+    harness, stage = ToyHarness(), list(Staged.left)
+    run(harness, Plan(seed=1, executions=60), Staged())
+    places = [harness.cases.index(case) for case in stage]
+    assert len(set(places)) == len(stage) and max(places) > len(stage)
+    assert len(harness.cases) == 60
 
 
 def test_equal_seeds_choose_equal_cases() -> None:
