@@ -91,7 +91,7 @@ class Triage:
         if self.is_known(trial):
             return
         if trial.outcome.fate is Fate.HUNG:
-            trial = self._unhurried(trial)
+            trial = self._unhurried(trial, until)
             if not trial.failed or self.is_known(trial):
                 return
         signature = self._new_signature(trial)
@@ -147,7 +147,7 @@ class Triage:
         hung = trial.outcome.fate is Fate.HUNG  # each replay would take the full deadline
         return hung or self._repeat(trial.case, signature, codes, CONFIRMATIONS) == CONFIRMATIONS
 
-    def _unhurried(self, trial: Trial) -> Trial:
+    def _unhurried(self, trial: Trial, until: float) -> Trial:
         """The same case with the full deadline: whether it hangs, what its properties say when they have the time to.
 
         It may just have been slow; or what hangs is not the call but a server, which the properties tell better.
@@ -157,7 +157,7 @@ class Triage:
         for _ in range(HANG_ATTEMPTS):
             self.bench.renew(thorough=_may_depend_on_before(signature))
             again = self.bench.judge(trial.case, trial.codes)
-            if again.failed:
+            if again.failed or time.monotonic() > until:
                 break
         return trial if signature in signatures(again) else again
 
