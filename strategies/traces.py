@@ -20,6 +20,8 @@ from targets.trace import Arrival, Follow, StopCut, Trace
 
 COUNTS = (2, 1, 2, 2, 3, 3, 3, 4, 4, 5, 6)
 PRESSURE_COUNTS = (3, 2, 3, 4, 5)
+SEVERAL = 0.25
+"""Share of requests that fill a pool with several samples: each grows by itself, and they wait for each other."""
 PRESSURE_TOKENS = 400
 """A pool of more tokens is not filled on purpose: the trace would cost as much as dozens of others."""
 
@@ -120,10 +122,23 @@ def draw_pressure(source: Source, setting: Setting) -> tuple[Arrival, ...]:
             tokens = expanded(source.integer(0, 2**32 - 1), length, space.limits.vocab_size)
             request = new_request(source, setting, name, tokens)
         request = longer(source, setting, request)
+        if source.boolean(SEVERAL):
+            request = with_samples(source, space, request)
         step = source.integer(0, 3)
         abort = draw_abort(source, space, geometry, request, step) if source.boolean(0.08) else None
         arrivals = (*arrivals, Arrival(request=request, step=step, abort=abort))
     return arrivals
+
+
+def with_samples(source: Source, space: Space, request: Request) -> Request:
+    """The request with as many samples as the target gives, if it gives more than one."""
+    if space.limits.max_samples < 2 or not {"n", "temperature", "seed"} <= set(space.domain.supported):
+        return request
+    sampling = request.sampling
+    temperature = sampling.temperature or 1.0
+    seed = sampling.seed if sampling.seed is not None else source.integer(0, 9)
+    sampling = msgspec.structs.replace(sampling, temperature=temperature, seed=seed, n=space.limits.max_samples)
+    return msgspec.structs.replace(request, sampling=sampling)
 
 
 def longer(source: Source, setting: Setting, request: Request) -> Request:

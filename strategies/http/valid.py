@@ -60,7 +60,9 @@ def _openai(source: Source, space: HttpSpace, endpoint: Endpoint) -> dict[str, J
     limits = space.api.limits
     body: dict[str, Json] = {"model": limits.model}
     if endpoint.kind is EndpointKind.EMBED:
-        return body | {"input": _prompt(source, space)} | _some(source, {"encoding_format": ["float", "base64"]})
+        # One input says little about the order and the number of the answers.
+        inputs = _several(source, space) if source.boolean() else _prompt(source, space)
+        return body | {"input": inputs} | _some(source, {"encoding_format": ["float", "base64"]})
     if endpoint.kind is EndpointKind.COMPLETE:
         body["prompt"] = _prompt(source, space)
     else:
@@ -78,7 +80,7 @@ def _openai(source: Source, space: HttpSpace, endpoint: Endpoint) -> dict[str, J
     if body["temperature"] > 0 and limits.max_samples > 1 and source.boolean(0.8 if listed else 0.5):
         body["n"] = source.choice((2, limits.max_samples, 1))
     body |= _logprobs(source, endpoint, limits)
-    return body | _stream(source, rich=rich)
+    return body | _stream(source, often=rich or listed or "n" in body)
 
 
 def _anthropic(source: Source, space: HttpSpace, endpoint: Endpoint) -> dict[str, Json]:
@@ -154,9 +156,22 @@ def _prompt(source: Source, space: HttpSpace) -> Json:
         return draw_text(source, space)
     if form < 7:
         return [draw_text(source, space) for _ in range(source.integer(1, 3))]
-    top = (limits.vocab_size or 100) - 1
-    tokens = [source.integer(3, top) for _ in range(source.integer(1, 8))]
+    tokens = _tokens(source, limits)
     return tokens if form < 9 else [tokens, tokens[:1]]
+
+
+def _several(source: Source, space: HttpSpace) -> Json:
+    if space.family.one_prompt:
+        return draw_text(source, space)
+    count = source.integer(2, 3)
+    if source.boolean():
+        return [draw_text(source, space) for _ in range(count)]
+    return [_tokens(source, space.api.limits) for _ in range(count)]
+
+
+def _tokens(source: Source, limits: ApiLimits) -> list[Json]:
+    top = (limits.vocab_size or 100) - 1
+    return [source.integer(3, top) for _ in range(source.integer(1, 8))]
 
 
 def _messages(source: Source, space: HttpSpace, roles: tuple[str, ...]) -> list[Json]:
@@ -196,8 +211,8 @@ def _logprobs(source: Source, endpoint: Endpoint, limits: ApiLimits) -> dict[str
     )
 
 
-def _stream(source: Source, *, rich: bool) -> dict[str, Json]:
-    if not source.boolean(0.6 if rich else 0.3):
+def _stream(source: Source, *, often: bool) -> dict[str, Json]:
+    if not source.boolean(0.6 if often else 0.3):
         return {}
     options = source.choice((None, {"include_usage": True}, {"include_usage": False}, {}))
     return {"stream": True} if options is None else {"stream": True, "stream_options": options}

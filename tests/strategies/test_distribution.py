@@ -37,6 +37,7 @@ GENERATED_FLOORS = {
     "abort while decoding": 0.04,
     "abort before the first token": 0.03,
     "preemption": 0.015,
+    "preemption of one of several samples": 0.015,
     "stop string": 0.08,
     "stop token or end of sequence": 0.03,
     "end at max_tokens": 0.70,
@@ -70,6 +71,8 @@ class Observer:
 
     def preempt(self, original: Callable[[Scheduler, Sequence], None], scheduler: Scheduler, victim: Sequence) -> None:
         self.seen.add("preemption")
+        if len(victim.group.sequences) > 1:
+            self.seen.add("preemption of one of several samples")
         original(scheduler, victim)
 
 

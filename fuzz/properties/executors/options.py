@@ -127,16 +127,17 @@ def parameters_have_an_effect(lab: Lab, _case: Trace) -> Iterator[Violation]:
     """A parameter that a request of the case uses works when it is strong.
 
     With `logit_bias`: the largest bias forces a token, the smallest bans the first one chosen. With a seed and a
-    temperature: another seed gives other tokens, unless equal ones are likely by their distributions. With a repetition
-    penalty: so it does under the smallest positive penalty, where the tokens of the prompt are drawn alike.
+    temperature: another seed gives other tokens, unless equal ones are likely by their distributions. With these, or a
+    repetition penalty: so it does under the smallest positive penalty, where the tokens of the prompt are drawn alike.
     """
     for answer in lab.base.valid():
         request = answer.request
         if request.sampling.logit_bias and lab.tolerances.scale < STRONGEST:
             yield from _biased(lab, request)
-        if request.sampling.seed is not None and request.sampling.temperature > 0:
+        seeded = request.sampling.seed is not None and request.sampling.temperature > 0
+        if seeded:
             yield from _reseeded(lab, answer)
-        if request.sampling.repetition_penalty != 1.0:
+        if seeded or request.sampling.repetition_penalty != 1.0:
             yield from _strongest_penalty(lab, request)
 
 

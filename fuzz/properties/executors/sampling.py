@@ -24,8 +24,12 @@ DRAWS = 192
 ALPHA = 1e-6
 DECIDED = 0.9
 """Where one token has more than this, a few hundred draws do not show what a filter does."""
-CANDIDATES = (0.4, 0.9, 1.6)
-"""How far, in logits over the temperature, the next best tokens then trail the best one."""
+SHOWING = 0.15
+"""A token with this share is missing from all draws by a chance of 3e-14."""
+CANDIDATES = (0.0, 0.4, 0.9, 1.6)
+"""How far, in logits over the temperature, the best tokens are then apart from the best one."""
+MARGIN = 8.0
+"""How far, in the same unit, all others together then trail it."""
 COLDEST = 0.05
 """Below this temperature candidates would have to come as close as rounding."""
 CUTS: dict[str, Any] = {"top_k": 2, "top_p": 0.6, "min_p": 0.5}
@@ -69,8 +73,9 @@ def sampler_distribution(lab: Lab, case: Trace) -> Iterator[Violation]:
     """First tokens drawn under 192 seeds follow the float64 sampler's distribution.
 
     Tested are prompt and parameters of the case's first sampled request with a filter (top-k, top-p, min-p), or of its
-    only request; where one token is nearly certain, or a filter cuts between equals, the next best ones are biased to
-    come close to the best, and a filter that does not cut between them is set to. Each token's count, and that of the k
+    only request; where one token is nearly certain, or a filter cuts between equals or behind a token that is hardly
+    ever drawn, the next best ones are biased to come close to the best, and a filter that does not cut between them is
+    set to. Each token's count, and that of the k
     most probable ones for each k, gets an exact binomial test; alpha is 1e-6 over all of them.
     """
     sampled = [a for a in lab.base.valid() if a.request.sampling.temperature > 0]
@@ -143,8 +148,8 @@ def _first_row(lab: Lab, request: Request) -> Row | None:
 
 
 def _undecided(lab: Lab, request: Request) -> Request:
-    """The request with the tokens behind the best one biased to come close to it, if filters leave it nearly certain or
-    cut between equals.
+    """The request with the tokens behind the best one biased to come close to it, if filters leave it nearly certain,
+    cut between equals, or leave a token last that is hardly ever drawn.
 
     The request itself where that is not possible in the documented domain.
     """
@@ -152,15 +157,19 @@ def _undecided(lab: Lab, request: Request) -> Request:
     if row is None or sampling.temperature < COLDEST:
         return request
     left = probabilities(row, sampling, lab.tolerances.floor)
-    if left is not None and left.max() <= DECIDED:
+    if left is not None and left.max() <= DECIDED and not (is_filtered(sampling) and _thin(left)):
         return request
     # A repetition penalty comes after the bias and bends it, but only for tokens of the prompt.
     fixed = set(request.prompt) if sampling.repetition_penalty != 1.0 else set()
     order = [int(token) for token in np.argsort(-row, kind="stable") if np.isfinite(row[token])]
-    free = [token for token in order[1:] if token not in fixed][: len(CANDIDATES)]
+    chosen = [token for token in order if token not in fixed][: len(CANDIDATES)]
+    others = [float(row[token]) for token in order if token not in chosen]
+    # Of many other tokens each may be improbable and all of them together not.
+    clear = (MARGIN + float(np.log(row.size))) * sampling.temperature
+    best = max([float(row[order[0]]), *(other + clear for other in others[:1])])
     raised = {
-        token: sampling.logit_bias.get(token, 0.0) + float(row[order[0]] - row[token]) - behind * sampling.temperature
-        for token, behind in zip(free, CANDIDATES, strict=False)
+        token: sampling.logit_bias.get(token, 0.0) + best - float(row[token]) - behind * sampling.temperature
+        for token, behind in zip(chosen, CANDIDATES, strict=False)
     }
     biased = msgspec.structs.replace(
         request, sampling=msgspec.structs.replace(sampling, logit_bias=sampling.logit_bias | raised)
@@ -168,10 +177,15 @@ def _undecided(lab: Lab, request: Request) -> Request:
     return request if breaches(biased, lab.domain, lab.limits) else _cutting(lab, biased)
 
 
+def _thin(shares: Row) -> bool:
+    """Whether the least probable token that filters left has so small a share that its absence would not show."""
+    return bool(shares[shares > 0].min() < SHOWING)
+
+
 def _cutting(lab: Lab, request: Request) -> Request:
     """The request, whose best tokens are close to each other, with filters that cut between them."""
     row, sampling = _first_row(lab, request), request.sampling
-    if row is None or 1 < support(row, sampling, lab.tolerances.floor)[1].sum() <= len(CANDIDATES):
+    if row is None or 1 < support(row, sampling, lab.tolerances.floor)[1].sum() < len(CANDIDATES):
         return request
     changes = {name: value for name, value in CUTS.items() if getattr(sampling, name) != getattr(NEUTRAL, name)}
     return msgspec.structs.replace(request, sampling=msgspec.structs.replace(sampling, **changes))

@@ -144,6 +144,17 @@ def test_p26_sees_a_nucleus_without_its_crossing_token(
     assert signatures(trace, "P26") == {"P26/distribution"}
 
 
+def test_p26_sees_a_missing_crossing_token_where_each_of_many_tokens_is_improbable(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    trace = make_trace(make_request(temperature=2.0, seed=1, top_p=0.9))
+    assert signatures(trace, "P26") == set()
+
+    monkeypatch.setattr(sampler, "within_top_p", lambda mass, top_p: (mass.cumsum(axis=-1) < top_p) | (top_p >= 1))
+
+    assert signatures(trace, "P26") == {"P26/distribution"}
+
+
 def test_p26_sees_that_only_the_best_is_kept_where_top_k_cuts_between_equals(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:

@@ -157,3 +157,13 @@ def test_nobody_asks_for_the_whole_of_a_context_that_is_not_known() -> None:
     for seed in range(200):
         body = json_of(draw_valid(RandomSource(random.Random(seed)), unknown, unknown.generating).message)
         assert body and "max_tokens" in body
+
+
+def test_half_of_the_requests_for_embeddings_have_several_inputs() -> None:
+    (endpoint,) = (one for one in OPENAI.endpoints if one.name == "embeddings")
+    bodies = [
+        json_of(draw_valid(RandomSource(random.Random(seed)), OPENAI, (endpoint,)).message) for seed in range(200)
+    ]
+    inputs = [body["input"] for body in bodies if body]
+    several = [one for one in inputs if isinstance(one, list) and not isinstance(one[0], int)]
+    assert 80 < len(several) < 160
