@@ -58,6 +58,7 @@ def engines(duration: str, seeds: int, style: str) -> None:
     help="How cases are chosen; repeatable, for a comparison. The last three are rivals: plain requests drawn by"
     " Hypothesis, the same from bytes that Atheris chooses, and Schemathesis on servers.",
 )
+@click.option("--shrinking", default="15s", metavar="15s", help="Time that shrinking a finding may take.")
 @click.option("--corpus/--no-corpus", default=True, help="Start from the shipped seeds, as campaigns do.")
 @click.option("--seeds", type=click.IntRange(min=1), default=3, help="Seeds to repeat with.")
 @click.option("--replays", type=click.IntRange(min=0), default=10, help="Replays of each finding in fresh processes.")
@@ -69,6 +70,7 @@ def bugs(
     ids: tuple[str, ...],
     duration: str,
     linger: str,
+    shrinking: str,
     engines: tuple[str, ...],
     corpus: bool,
     seeds: int,
@@ -103,6 +105,7 @@ def bugs(
         linger=seconds_of(linger),
         corpus=corpus,
         replays=replays,
+        shrinking=seconds_of(shrinking),
     )
     result = measure(sweep, Journal(Path(results) if results else None), _say)
     if style == "json":

@@ -35,8 +35,6 @@ from fuzz.planted.reach import arms_of
 from fuzz.probes.sources import find_sources
 from targets.errors import UsageError
 
-SHRINKING = 15.0
-"""Seconds that shrinking may take."""
 PATIENCE = 8.0
 """On a busy machine, or waiting for a server that hangs, a hunt may take this many times its processor time."""
 
@@ -106,7 +104,7 @@ def _run(
     for event in engine(watched, searched, wanted):
         if isinstance(event, Failed):
             trial = Trial(space.decode(event.case), event.outcome, event.verdict, event.codes)
-            _take(triage, trial, watched, limit)
+            _take(triage, trial, watched, plan)
             if first is None and (first := _confirmed(triage)) is not None:
                 end = watched.cpu_seconds() + plan.linger
                 until = watched.seconds() + PATIENCE * plan.linger
@@ -114,15 +112,16 @@ def _run(
             break
     if not triage.findings and watched.failure is not None:
         # Hypothesis tells of a failure when it has shrunk it, for which there may have been no time left.
-        _take(triage, watched.failure, watched, limit)
+        _take(triage, watched.failure, watched, plan)
         first = _confirmed(triage)
     # What later failures told may have been merged into it.
     first = triage.findings.get(first.id, first) if first else None
     return _report(plan, watched, first, triage, known=known), tuple(triage.findings.values())
 
 
-def _take(triage: Triage, trial: Trial, watched: WatchedHarness, limit: float) -> None:
-    until = soon(SHRINKING, time.monotonic() + max(5.0, limit - watched.seconds()))
+def _take(triage: Triage, trial: Trial, watched: WatchedHarness, plan: HuntPlan) -> None:
+    left = PATIENCE * plan.seconds - watched.seconds()
+    until = soon(plan.shrinking, time.monotonic() + max(5.0, left))
     for _ in triage.take(trial, executions=watched.executions, seconds=watched.seconds(), until=until):
         pass
 

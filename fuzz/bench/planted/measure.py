@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 
 import msgspec
 
-from fuzz.bench.planted.hunt import PATIENCE, SHRINKING
+from fuzz.bench.planted.hunt import PATIENCE
 from fuzz.bench.planted.journal import Journal, Key, key_of
 from fuzz.bench.planted.model import BugResult, Comparison, Hunt, HuntPlan, PlantedBenchmark
 from fuzz.bench.planted.rivals import RIVALS, SCHEMATHESIS, fits
@@ -46,6 +46,7 @@ class Sweep:
     corpus: bool
     """Start from the shipped seeds. Rivals start from nothing, whatever this says."""
     replays: int = 10
+    shrinking: float = 15.0
 
     def plans(self) -> Iterator[HuntPlan]:
         """Every hunt: bug by bug, engine by engine, seed by seed."""
@@ -64,6 +65,7 @@ class Sweep:
             linger=self.linger,
             corpus=self.corpus and engine not in RIVALS,
             replays=self.replays,
+            shrinking=self.shrinking,
         )
 
 
@@ -161,7 +163,7 @@ def hunts_apart(plans: Sequence[HuntPlan]) -> Iterator[Hunt]:
     long; the hunts that are missing then come with a `problem`.
     """
     longest = STARTING + sum(
-        PATIENCE * (plan.seconds + plan.linger) + SHRINKING + REPLAYING * plan.replays for plan in plans
+        PATIENCE * (plan.seconds + plan.linger) + plan.shrinking + REPLAYING * plan.replays for plan in plans
     )
     missing = {plan.seed: plan for plan in plans}
     with TemporaryFile() as complaints:

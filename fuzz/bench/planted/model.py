@@ -22,6 +22,8 @@ class HuntPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Processor time of the hunt, its workers included."""
     linger: float
     """Processor time after the first finding, in which further findings of the same bug would show."""
+    shrinking: float = 15.0
+    """Seconds that shrinking a finding may take, its confirmation included, which is never cut short."""
     corpus: bool = True
     """Start from the shipped seeds, as campaigns do."""
     replays: int = 10

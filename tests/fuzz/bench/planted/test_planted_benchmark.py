@@ -200,6 +200,18 @@ def test_every_seed_of_a_bug_is_hunted_as_if_it_were_alone() -> None:
 
 
 @pytest.mark.slow
+def test_a_hunt_without_time_for_shrinking_finds_the_same_bug_in_a_larger_case() -> None:
+    bug = bug_named("cache-full-hit-leaves-nothing")
+    plan = HuntPlan(bug=bug, engine="guided", seed=3, seconds=30.0, linger=0.1, replays=0)
+    hasty = msgspec.structs.replace(plan, shrinking=0.1)
+
+    (shrunk,), (found,) = list(hunts_apart([plan])), list(hunts_apart([hasty]))
+
+    assert (found.found, found.executions) == (True, shrunk.executions)
+    assert len(found.case) > len(shrunk.case)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "code"),
     [("cache-full-hit-leaves-nothing", "P2"), ("graph-limit-off-by-one", "G5"), ("http-no-done", "H41")],
