@@ -21,7 +21,6 @@ BUGS = load_bugs(shipped_files())
 
 UNSEEN = {
     "http-bias-has-no-effect": "the property asks with biases of its own, about a request that has none",
-    "http-penalty-of-the-wrong-field": "no property asks for the effect of a penalty",
     "http-streams-mixed-up": "the witness is one request, so that it is the same every time; H11 compares several",
     "life-preempted-goes-to-the-end": "whoever is overtaken only waits longer; P2 tells where the queue gets stuck",
 }
