@@ -108,7 +108,7 @@ class _Job:
         unit = plan.unit
         versions = harness.description.versions
         context = Context(unit.target, unit.device, unit.dtype, engine, plan.seed, versions)
-        self._triage = Triage(harness, space.simplify, space.decode, context)
+        self._triage = Triage(harness, space.simplify, space.decode, context, space.neighbours)
         self._folder = Path(plan.corpus) if plan.corpus else None
 
     def take(self, event: Event) -> Iterator[JobEvent]:

@@ -44,6 +44,9 @@ class CampaignSpace(CaseSpace, Protocol):
     def simplify(self, case: Case) -> Iterator[Case]:
         """Simpler cases, the most aggressive first."""
 
+    def neighbours(self, case: Case) -> Iterator[Case]:
+        """Cases beside a small one, in which the same bug may show in another way."""
+
 
 @dataclass(frozen=True)
 class TraceSpace:
@@ -87,6 +90,12 @@ class TraceSpace:
         from strategies.shrink import simplify
 
         return simplify(cast("Trace", case), self.space)
+
+    def neighbours(self, case: Case) -> Iterator[Case]:
+        """Traces with the same options, chosen and worded otherwise."""
+        from strategies.neighbours import neighbours
+
+        return neighbours(cast("Trace", case), self.space)
 
     def strategy(self) -> SearchStrategy[Case]:
         """The same for Hypothesis: valid traces, malformed now and then."""
@@ -137,6 +146,10 @@ class GraphCaseSpace:
         from strategies.graphs import simplify
 
         return simplify(cast("GraphCase", case))
+
+    def neighbours(self, case: Case) -> Iterator[Case]:
+        """None: a graph shows what it shows."""
+        return iter(())
 
     def strategy(self) -> SearchStrategy[Case]:
         """The same for Hypothesis."""
@@ -198,6 +211,10 @@ class HttpCaseSpace:
         from strategies.http.shrink import simplify
 
         return simplify(cast("HttpCase", case), self.space)
+
+    def neighbours(self, case: Case) -> Iterator[Case]:
+        """None: what an exchange shows is told by its cause."""
+        return iter(())
 
     def strategy(self) -> SearchStrategy[Case]:
         """The same for Hypothesis."""

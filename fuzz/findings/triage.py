@@ -12,6 +12,7 @@ import msgspec
 
 from fuzz.contain.outcome import Fate
 from fuzz.engines.model import Case, Trial
+from fuzz.findings.beside import Neighbours, Shown, one_bug
 from fuzz.findings.model import Confirmation, Finding
 from fuzz.findings.shrink import Simplify, shrink
 from fuzz.findings.signature import identity, kin, labels, signatures, variants
@@ -26,6 +27,8 @@ HANG_ATTEMPTS = 5
 """Runs with the full deadline after which a case that hung in haste is taken for slow: some hangs depend on timing."""
 FLAKY_ATTEMPTS = 10
 """Replays over which the rate is measured when not all confirmations repeat the failure."""
+BESIDE = 5.0
+"""Seconds in which a finding is looked for beside earlier ones."""
 FLAKY_CASES = 5
 """Further cases that are tried for a finding that did not repeat: the first may have failed by chance."""
 
@@ -60,13 +63,15 @@ class Triage:
     """Knows the findings so far and turns new failures into findings. One bug, one finding:
 
     a failure whose signatures are all known is a duplicate; a new one is shrunk, then judged by every property, and
-    merged into a known finding when the shrunk case shows that finding's signature too.
+    merged into a known finding when the shrunk case shows that finding's signature too, or when each shows beside the
+    smallest case of the other.
     """
 
     bench: Bench
     simplify: Simplify
     decode: Callable[[bytes], Case]
     context: Context
+    neighbours: Neighbours = lambda _: iter(())
     findings: dict[str, Finding] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
     """Signature to the id of its finding."""
@@ -115,9 +120,7 @@ class Triage:
     def _shrink(self, finding: Finding, trial: Trial, codes: tuple[str, ...] | None, until: float) -> Finding:
         signature = finding.signature
         start, codes = self._start(trial, signature, codes)
-        shrunk = shrink(
-            start, signature, self.simplify, lambda case: self.bench.judge(case, codes, hasty=True), until=until
-        )
+        shrunk = shrink(start, signature, self.simplify, lambda case: self._hastily(case, codes), until=until)
         smallest = shrunk.repeating(lambda trial: self._repeats(trial, signature, codes))
         self.bench.renew()
         full = self.bench.judge(smallest.case, None)
@@ -126,6 +129,8 @@ class Triage:
         told = (*shown, *(causes[sign] for sign in shown))
         owners = (self._owner(sign, sign) for sign in told)
         owner = next((found for found in owners if found not in (None, finding.id)), None)
+        if owner is None:
+            owner = self._beside(finding, Shown(signature, codes, smallest.case))
         if owner is not None:
             return self._merge(owner, finding, shown)
         final = full if signature in shown else smallest
@@ -142,6 +147,20 @@ class Triage:
                 shrink_steps=shrunk.steps,
             )
         )
+
+    def _beside(self, finding: Finding, shown: Shown) -> str | None:
+        """An earlier finding that shows beside this one, and this one beside it."""
+        until = time.monotonic() + BESIDE
+        others = [one for one in self.findings.values() if one.id != finding.id and one.confirmation.attempts]
+        for other in others:
+            quick = Fate.HUNG not in (other.outcome.fate, finding.outcome.fate)
+            known = Shown(other.signature, other.codes or None, self.decode(bytes(other.case))) if quick else None
+            if known and one_bug(shown, known, self.neighbours, self._hastily, until=until):
+                return other.id
+        return None
+
+    def _hastily(self, case: Case, codes: tuple[str, ...] | None) -> Trial:
+        return self.bench.judge(case, codes, hasty=True)
 
     def _repeats(self, trial: Trial, signature: str, codes: tuple[str, ...] | None) -> bool:
         hung = trial.outcome.fate is Fate.HUNG  # each replay would take the full deadline

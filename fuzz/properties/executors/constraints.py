@@ -9,7 +9,7 @@ import numpy as np
 from fuzz.lab.json_schema import Schema, accepts, viable
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Sample
-from fuzz.lab.sampling import Row, processed
+from fuzz.lab.sampling import ENDS_EARLY, Row, processed
 from fuzz.lab.tolerance import RECOMPUTE
 from fuzz.properties.executors.text import REPLACEMENT
 from fuzz.properties.model import Cost, Violation
@@ -77,7 +77,7 @@ def _narrowed(lab: Lab, schema: Schema, answer: Answer, sample: Sample) -> Itera
         row = processed(rows[position], request.sampling, request.prompt, before, lab.limits)
         if np.isneginf(row[token]) and _goes_on(lab, schema, before, row):
             message = f"{request.id}: token {position} is {token}, which ends it before min_tokens, but others fit"
-            yield Violation(code="P32", slug="ends-too-early", message=message, request_id=request.id)
+            yield Violation(code="P32", slug="ends-too-early", message=message, request_id=request.id, cause=ENDS_EARLY)
             return
         for better in _better(lab, row, token):
             if _allows(lab, schema, (*before, better)):

@@ -10,7 +10,7 @@ import numpy as np
 
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Sample
-from fuzz.lab.sampling import Row, is_filtered, probabilities, processed, support
+from fuzz.lab.sampling import ENDS_EARLY, Row, is_filtered, probabilities, processed, support
 from fuzz.lab.tolerance import RECOMPUTE
 from fuzz.properties.executors import asked
 from fuzz.properties.model import Cost, Evidence, Violation
@@ -112,7 +112,7 @@ def _supported(lab: Lab, answer: Answer, sample: Sample, rows: Row) -> Iterator[
         name = request.id
         if np.isneginf(row[token]):
             message = f"{name}: token {position} is {token}, which must not be chosen there"
-            yield Violation(code="P25", slug="banned-token", message=message, request_id=name)
+            yield Violation(code="P25", slug="banned-token", message=message, request_id=name, cause=ENDS_EARLY)
             return
         if request.sampling.temperature == 0:
             if row[token] == row.max() and token != int(row.argmax()) and _same_numbers(lab):

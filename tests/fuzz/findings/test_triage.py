@@ -59,6 +59,11 @@ def triage_of(rule: Callable[[tuple[int, ...]], tuple[str, ...]]) -> tuple[Triag
     return Triage(bench, simplify, decode, CONTEXT), bench
 
 
+def values_of(case: Case) -> tuple[int, ...]:
+    assert isinstance(case, Numbers)
+    return case.values
+
+
 def take(triage: Triage, bench: FakeBench, *values: int, seconds: float = 5.0) -> str | None:
     failed = bench.judge(Numbers(values), None)
     findings = list(triage.take(failed, executions=1, seconds=0.0, until=time.monotonic() + seconds))
@@ -98,6 +103,15 @@ def test_a_new_kind_joins_the_finding_whose_kind_its_shrunk_case_shows_too() -> 
     first = take(triage, bench, 7)
     assert take(triage, bench, 7, 8) == first
     assert len(triage.findings) == 1
+
+
+def test_a_new_kind_joins_the_finding_that_shows_beside_it_if_it_shows_beside_that_one() -> None:
+    triage, bench = triage_of(lambda values: ("P1/seven",) if values == (7,) else ("P2/eight",) if 8 in values else ())
+    triage.neighbours = lambda case: iter([Numbers((15 - values_of(case)[0],))])
+    first = take(triage, bench, 7)
+    assert take(triage, bench, 8) == first
+    (finding,) = triage.findings.values()
+    assert finding.also == ("P2/eight",)
 
 
 def test_what_any_case_shows_when_a_property_asks_for_more_makes_no_two_findings_one() -> None:
