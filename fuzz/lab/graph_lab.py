@@ -10,7 +10,7 @@ import msgspec
 from fuzz.lab.lab import Tally
 from targets.contract import KnobValue, Target
 from targets.graph.case import GraphCase
-from targets.graph.contract import RunsGraphs
+from targets.graph.contract import CancelsGraphs, RunsGraphs
 from targets.graph.domain import DEFAULT_GRAPH_DOMAIN, GraphDomain
 from targets.graph.result import GraphResult
 from targets.graph.script import Script
@@ -18,6 +18,8 @@ from targets.graph.script import Script
 
 class GraphLab:
     """Runs graph cases on one target. Runners are kept from case to case: a run must not change the next one.
+
+    Only one that still has active nodes is not: among those it could not be seen which of them the next case leaves.
 
     Raises whatever `target.load` raises. What a runner raises, other than `GraphRejected`, passes through.
     """
@@ -47,6 +49,10 @@ class GraphLab:
 
     def begin(self, case: GraphCase) -> GraphCase:
         """Take up a case and forget the last one."""
+        for key, runner in tuple(self._runners.items()):
+            if isinstance(runner, CancelsGraphs) and runner.settle():
+                runner.close()
+                del self._runners[key]
         self.tally = Tally()
         self._case = case
         self._base = None

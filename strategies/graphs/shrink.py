@@ -9,7 +9,7 @@ import msgspec
 
 from strategies.graphs.mutate import without_node
 from targets.codec import encode
-from targets.graph.case import GraphCase
+from targets.graph.case import GraphCase, Pause
 from targets.graph.config import GraphConfig, GraphLimits, Join, Node, TransformConfig, body_of, with_body
 from targets.graph.script import GraphInputs, NodeReplies, Reply, Script
 
@@ -52,17 +52,29 @@ def _candidates(case: GraphCase) -> Iterator[GraphCase]:
     yield replace(case, inputs=replace(case.inputs, context={}))
     if case.pause:
         yield replace(case, pause=replace(case.pause, writes={}))
+        yield replace(case, pause=replace(case.pause, after=1))
+        yield from _interrupted_earlier(case, case.pause)
+
+
+def _interrupted_earlier(case: GraphCase, pause: Pause) -> Iterator[GraphCase]:
+    """Without a node, and interrupted a step earlier, since the steps behind it have moved up."""
+    replace = msgspec.structs.replace
+    earlier = replace(pause, after=pause.after - 1)
+    if earlier.after < 1 or case.defect is not None:
+        return
+    for node in reversed(_inner(case.config)):
+        config = without_node(case.config, node.id)
+        yield replace(case, config=config, script=_reachable_script(case.script, config), pause=earlier)
 
 
 def simpler_configs(config: GraphConfig) -> Iterator[GraphConfig]:
     """Configs with a node, an edge, a channel or an option less."""
     replace = msgspec.structs.replace
-    inner = [node for node in config.nodes if node.type != "entry" and node.id not in config.exits[:1]]
-    for node in reversed(inner):
+    for node in reversed(_inner(config)):
         yield without_node(config, node.id)
     for place in reversed(range(len(config.edges))):
         yield replace(config, edges=config.edges[:place] + config.edges[place + 1 :])
-    for name in config.entry[1:]:
+    for name in config.entry if len(config.entry) > 1 else ():
         yield replace(without_node(config, name), entry=tuple(other for other in config.entry if other != name))
     for place, node in enumerate(config.nodes):
         for simpler in _simpler_nodes(node):
@@ -75,6 +87,11 @@ def simpler_configs(config: GraphConfig) -> Iterator[GraphConfig]:
         yield replace(config, state={other: channel for other, channel in config.state.items() if other != name})
     yield replace(config, limits=GraphLimits())
     yield replace(config, cycles=False)
+
+
+def _inner(config: GraphConfig) -> list[Node]:
+    """The nodes that a config can do without: neither an entry nor its first exit."""
+    return [node for node in config.nodes if node.type != "entry" and node.id not in config.exits[:1]]
 
 
 def _simpler_nodes(node: Node) -> Iterator[Node]:

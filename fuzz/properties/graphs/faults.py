@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from fuzz.lab.faults import caused_by, faults_between
 from fuzz.lab.graph_lab import GraphLab
 from fuzz.properties.graphs.compare import course_difference, difference, timed
+from fuzz.properties.graphs.patience import still_active
 from fuzz.properties.graphs.registration import graph_property
 from fuzz.properties.model import Violation
 from targets.contract import FaultPoint, InjectsFaults
@@ -98,8 +99,7 @@ def _aftermath(
 ) -> Iterator[Violation]:
     left = runner.settle() if isinstance(runner, CancelsGraphs) else ()
     if active := [name for name in left if name not in before]:
-        message = f"the run has ended, {', '.join(active)} went on"
-        yield Violation(code="G13", slug="active-afterwards", message=message)
+        yield still_active("G13", f"the run has ended, {', '.join(active)} went on")
     slug, sentence = course_difference(base, lab.run(case))
     if slug:
         yield Violation(code="G13", slug="next-run-differs", message=f"the next run on the same runner: {sentence}")

@@ -25,8 +25,8 @@ _SLACK = 1e-6
 def transparency(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
     """A timeout that does not fire changes nothing, and one that fires ends the node in time.
 
-    After a cancelled run no node is active and the runner works as before. A retry that succeeds leaves no more than
-    a first attempt that does.
+    After a run, cancelled or not, no node is active, and after a cancelled one the runner works as before. A retry that
+    succeeds leaves no more than a first attempt that does.
     """
     base = lab.base(case)
     if lab.domain.deadlines and not timed(case.config):
@@ -37,6 +37,11 @@ def transparency(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
     yield from _overruns(case, base)
     yield from _retries(lab, case, base)
     yield from _cancelled(lab, case, base)
+
+
+def still_active(code: str, message: str) -> Violation:
+    """A node that goes on although no run does, whatever ended the run."""
+    return Violation(code=code, slug="active-afterwards", message=message, cause="a node goes on")
 
 
 def patient(case: GraphCase, seconds: float) -> GraphCase:
@@ -73,11 +78,12 @@ def _cancelled(lab: GraphLab, case: GraphCase, base: GraphResult) -> Iterator[Vi
         return
     lab.tally.compared += 1
     moment = base.stats.elapsed * 0.61
-    before = runner.settle()
+    if active := runner.settle():
+        yield still_active("G6", f"the run has ended, {', '.join(active)} went on")
+        return
     stopped = lab.run(case, script=Script(nodes=case.script.nodes, cancel_at=moment))
-    if active := [name for name in runner.settle() if name not in before]:
-        message = f"cancelled after {moment:g} s, {', '.join(active)} went on"
-        yield Violation(code="G6", slug="active-after-cancel", message=message)
+    if active := runner.settle():
+        yield still_active("G6", f"cancelled after {moment:g} s, {', '.join(active)} went on")
     # Where the clock decides, a timer more can let a timeout win that came too late before.
     allowed = {RunStatus.CANCELLED, base.status} | ({RunStatus.FAILED} if timed(case.config) else set())
     if stopped.status not in allowed:

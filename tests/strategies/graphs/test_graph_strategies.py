@@ -173,6 +173,20 @@ def test_simpler_cases_are_smaller_and_lead_to_the_smallest_graph() -> None:
     assert [node.type for node in case.config.nodes] == ["entry", "exit"]
 
 
+def test_a_node_goes_together_with_the_step_in_which_it_ran() -> None:
+    case = next(case for case in SAMPLE if case.pause and case.pause.after > 2 and len(case.config.nodes) > 4)
+    assert case.pause is not None
+    before = (len(case.config.nodes), case.pause.after)
+    after = {(len(found.config.nodes), found.pause.after) for found in simplify(case) if found.pause}
+    assert (before[0] - 1, before[1] - 1) in after
+
+
+def test_any_of_several_entries_can_go() -> None:
+    case = next(case for case in SAMPLE if len(case.config.entry) > 1 and case.defect is None)
+    left = {found.config.entry for found in simplify(case)}
+    assert {case.config.entry[1:], (*case.config.entry[:1], *case.config.entry[2:])} <= left
+
+
 def test_a_simpler_malformed_case_keeps_the_place_of_its_defect() -> None:
     for seed in range(40):
         case = generate_graph_case(random.Random(seed), SPACE, malformed=True)

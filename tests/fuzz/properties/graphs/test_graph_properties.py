@@ -153,6 +153,21 @@ def test_a_defect_that_is_accepted_is_a_violation() -> None:
     assert codes(case, Lenient) == {"G7/accepted-unknown-target"}
 
 
+def test_a_node_that_stays_active_is_seen_in_every_case_anew() -> None:
+    class Leaving(GraphRunner):
+        def run(self, config: GraphConfig, inputs: GraphInputs, script: Script) -> GraphResult:
+            result = super().run(config, inputs, script)
+            self._active.append(("n1",))
+            return result
+
+    lab, judged = GraphLab(with_runner(TARGET, Leaving)), find("G6")
+    slow = NodeReplies(node=("n1",), replies=(Reply(value="x", latency=2.0),))
+    case = msgspec.structs.replace(CASE, script=Script(nodes=(slow,)))
+    for _ in range(2):
+        lab.begin(case)
+        assert [found.slug for found in judged.check(lab, case)] == ["active-afterwards"]
+
+
 def test_retries_must_not_show_in_the_state() -> None:
     config = linear(ToolConfig(tool="t", writes="count"), retries=2)
     replies = (NodeReplies(node=("n0",), replies=(Reply(value=1, failures=1, partial=True),)),)
