@@ -151,11 +151,12 @@ class Triage:
     def _beside(self, finding: Finding, shown: Shown) -> str | None:
         """An earlier finding that shows beside this one, and this one beside it."""
         until = time.monotonic() + BESIDE
-        others = [one for one in self.findings.values() if one.id != finding.id and one.confirmation.attempts]
-        for other in others:
-            quick = Fate.HUNG not in (other.outcome.fate, finding.outcome.fate)
-            known = Shown(other.signature, other.codes or None, self.decode(bytes(other.case))) if quick else None
-            if known and one_bug(shown, known, self.neighbours, self._hastily, until=until):
+        confirmed = [one for one in self.findings.values() if one.confirmation.attempts and not one.confirmation.flaky]
+        for other in confirmed:
+            if other.id == finding.id or Fate.HUNG in (other.outcome.fate, finding.outcome.fate):
+                continue
+            known = Shown(other.signature, other.codes or None, self.decode(bytes(other.case)))
+            if one_bug(shown, known, self.neighbours, self._hastily, until=until):
                 return other.id
         return None
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.lab.servers import ServerBench
 from fuzz.properties.registry import find
 from targets.contract import FaultPoint, FinishReason, InjectsFaults, Output
 from targets.errors import UsageError
 from targets.http.case import Exchange, HttpCase, Intent
+from targets.http.dialects.model import Answer
 from targets.http.faults import ServerFaults
 from targets.http.locate import reference_target
 from targets.http.wire import json_message
@@ -109,3 +112,16 @@ def test_h35_sees_a_stream_that_ends_without_a_word(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(generation.Generation, "parts", silent)
 
     assert {signature.partition("/")[0] for signature in kinds("a cat", stream=True)} == {"H35"}
+
+
+def test_h35_says_nothing_where_draws_agreed_twice_by_chance(monkeypatch: pytest.MonkeyPatch, kinds: Judge) -> None:
+    steady = HttpLab.steady
+
+    def by_chance(self: HttpLab, asked: Asked) -> Answer | None:
+        found = steady(self, asked)
+        assert found is not None
+        return replace(found, choices=(replace(found.choices[0], text="something else"),))
+
+    monkeypatch.setattr(HttpLab, "steady", by_chance)
+
+    assert kinds("a cat", "on the mat") == set()
