@@ -43,6 +43,18 @@ def _fewer_requests(trace: Trace) -> Iterator[Trace]:
     if count > 2:
         for index in range(count):
             yield from _subsets(trace, [index])
+        for index in range(count):
+            yield from _joined(trace, index, index - 1 if index else 1)
+
+
+def _joined(trace: Trace, gone: int, heir: int) -> Iterator[Trace]:
+    """A request less, another one as long as both: together they may have filled the memory."""
+    lost, kept = trace.arrivals[gone].request, trace.arrivals[heir].request
+    longer = with_prompt(trace.arrivals[heir], kept.prompt + lost.prompt)
+    longer = with_options(longer, max_tokens=kept.sampling.max_tokens + lost.sampling.max_tokens)
+    yield from _subsets(
+        _with_arrival(trace, heir, longer), [place for place in range(len(trace.arrivals)) if place != gone]
+    )
 
 
 def _subsets(trace: Trace, kept: Iterable[int]) -> Iterator[Trace]:

@@ -125,6 +125,17 @@ def test_the_simplest_trace_has_nothing_simpler(space: Space) -> None:
     assert list(simplify(Trace(arrivals=(Arrival(request=request),)), space)) == []
 
 
+def test_what_needs_many_tokens_at_once_shrinks_to_two_long_requests(space: Space) -> None:
+    def fills(trace: Trace) -> bool:
+        needed = sum(len(one.request.prompt) + one.request.sampling.max_tokens for one in trace.arrivals)
+        return len(trace.arrivals) > 1 and needed >= 240
+
+    sampling = SamplingParams(temperature=0.0, max_tokens=10)
+    arrivals = (Arrival(request=Request(id=f"r{n}", prompt=(n,) * 40, sampling=sampling)) for n in range(5))
+
+    assert len(shrunk(Trace(arrivals=tuple(arrivals)), fills, space).arrivals) == 2
+
+
 def test_an_empty_trace_has_nothing_simpler() -> None:
     assert list(simplify(Trace(arrivals=()))) == []
 
