@@ -27,11 +27,8 @@ from fuzz.corpus.store import CorpusError, add, load, shipped_seeds
 from fuzz.engines.choice import choose
 from fuzz.engines.model import Case, Event, Failed, Finished, NewCoverage, Noted, Plan, Progress, Started, Trial
 from fuzz.findings.signature import signatures
-from fuzz.findings.triage import Context, Triage, soon
+from fuzz.findings.triage import Context, Triage
 from targets.errors import UsageError
-
-SHRINKING = 15.0
-"""Seconds that shrinking one finding may take."""
 
 
 def main() -> None:
@@ -152,7 +149,7 @@ class _Job:
             trial,
             executions=self.progress.executions,
             seconds=self.progress.seconds,
-            until=soon(SHRINKING, end),
+            until=end,
         ):
             yield Found(finding=finding)
         yield Advanced(progress=self.progress)

@@ -27,6 +27,8 @@ HANG_ATTEMPTS = 5
 """Runs with the full deadline after which a case that hung in haste is taken for slow: some hangs depend on timing."""
 FLAKY_ATTEMPTS = 10
 """Replays over which the rate is measured when not all confirmations repeat the failure."""
+SHRINKING = 15.0
+"""Seconds that shrinking a finding may take."""
 BESIDE = 5.0
 """Seconds in which a finding is looked for beside earlier ones."""
 FLAKY_CASES = 5
@@ -72,6 +74,7 @@ class Triage:
     decode: Callable[[bytes], Case]
     context: Context
     neighbours: Neighbours = lambda _: iter(())
+    shrinking: float = SHRINKING
     findings: dict[str, Finding] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
     """Signature to the id of its finding."""
@@ -90,13 +93,14 @@ class Triage:
     def take(self, trial: Trial, *, executions: int, seconds: float, until: float) -> Iterator[Finding]:
         """The finding that a failing trial makes or extends, again when it is confirmed and when it is shrunk.
 
-        Nothing for a duplicate. The first version comes at once, so that running out of time loses no failure;
-        confirming and shrinking end when `time.monotonic()` passes `until`.
+        Nothing for a duplicate. The first version comes at once, so that running out of time loses no failure: nothing
+        more is tried once `time.monotonic()` passes `until`. However slow a target is, shrinking cannot take away the
+        time for the confirmation.
         """
         if self.is_known(trial):
             return
         if trial.outcome.fate is Fate.HUNG:
-            trial = self._unhurried(trial, until)
+            trial = self._unhurried(trial, soon(self.shrinking, until))
             if not trial.failed or self.is_known(trial):
                 return
         signature = self._new_signature(trial)
@@ -115,7 +119,7 @@ class Triage:
                 finding = msgspec.structs.replace(flaky, duplicates=finding.duplicates)
         yield self._keep(finding)
         if not finding.confirmation.flaky:
-            yield self._shrink(finding, trial, codes, until)
+            yield self._shrink(finding, trial, codes, soon(self.shrinking, until))
 
     def _shrink(self, finding: Finding, trial: Trial, codes: tuple[str, ...] | None, until: float) -> Finding:
         signature = finding.signature

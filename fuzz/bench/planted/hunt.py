@@ -26,7 +26,7 @@ from fuzz.engines.model import Case, Failed, Plan, Trial
 from fuzz.findings.model import Finding
 from fuzz.findings.regression import promoted
 from fuzz.findings.replay import replay
-from fuzz.findings.triage import Context, Triage, soon
+from fuzz.findings.triage import Context, Triage
 from fuzz.planted.fresh import forget
 from fuzz.planted.hook import VARIABLE, install
 from fuzz.planted.model import Witness
@@ -96,7 +96,7 @@ def _run(
     space = space_for(harness.target, harness.plan.constants.integers)
     engine, searched = engine_of(plan.engine, space, harness.target)
     context = Context(plan.bug.target, "cpu", "float32", plan.engine, plan.seed, {})
-    triage = Triage(harness, space.simplify, space.decode, context, space.neighbours)
+    triage = Triage(harness, space.simplify, space.decode, context, space.neighbours, plan.shrinking)
     limit = PATIENCE * plan.seconds
     wanted = Plan(seed=plan.seed, seconds=limit, seeds=_seeds(space) if plan.corpus else ())
     first: Finding | None = None
@@ -120,8 +120,7 @@ def _run(
 
 
 def _take(triage: Triage, trial: Trial, watched: WatchedHarness, plan: HuntPlan) -> None:
-    left = PATIENCE * plan.seconds - watched.seconds()
-    until = soon(plan.shrinking, time.monotonic() + max(5.0, left))
+    until = time.monotonic() + max(5.0, PATIENCE * plan.seconds - watched.seconds())
     for _ in triage.take(trial, executions=watched.executions, seconds=watched.seconds(), until=until):
         pass
 

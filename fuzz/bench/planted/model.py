@@ -23,7 +23,7 @@ class HuntPlan(msgspec.Struct, frozen=True, kw_only=True):
     linger: float
     """Processor time after the first finding, in which further findings of the same bug would show."""
     shrinking: float = 15.0
-    """Seconds that shrinking a finding may take, its confirmation included, which is never cut short."""
+    """Seconds that shrinking a finding may take."""
     corpus: bool = True
     """Start from the shipped seeds, as campaigns do."""
     replays: int = 10

@@ -237,6 +237,14 @@ def test_a_violation_that_another_property_provokes_is_replayed_with_that_one() 
     assert not finding.confirmation.flaky
 
 
+def test_a_finding_is_confirmed_although_shrinking_has_no_time() -> None:
+    triage, bench = triage_of(lambda values: ("P1/seven",) if 7 in values else ())
+    triage.shrinking = 0.0
+    take(triage, bench, 1, 7)
+    (finding,) = triage.findings.values()
+    assert (finding.confirmation.attempts, finding.shrink_steps) == (CONFIRMATIONS, 0)
+
+
 def test_a_failure_is_kept_when_there_is_no_time_to_confirm_it() -> None:
     triage, bench = triage_of(lambda values: ("P1/seven",) if 7 in values else ())
     take(triage, bench, 1, 7, seconds=-1.0)
