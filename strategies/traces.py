@@ -181,5 +181,6 @@ def can_cut(space: Space, request: Request) -> bool:
 
 
 def draw_stop_cut(source: Source) -> StopCut:
-    """A piece of one to four characters anywhere in the output."""
-    return StopCut(start=source.integer(0, 15), length=source.choice((1, 2, 1, 3, 4)))
+    """A piece of one to four characters anywhere in the output, or two that come at once."""
+    pair = source.boolean(0.3)
+    return StopCut(start=source.integer(0, 15), length=source.choice((1, 2, 1, 3, 4)), pair=pair)

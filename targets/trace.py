@@ -24,12 +24,17 @@ class Follow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class StopCut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Stop string cut out of the text that the request would produce without it."""
+    """A stop string, or two, cut out of the text that the request would produce without."""
 
     start: int
     """Character offset into the text, taken modulo its length."""
     length: int
     """Characters; cut off at the end of the text."""
+    pair: bool = False
+    """Two stop strings instead: the last two characters of the longest piece that comes at once, the later one first.
+
+    Where no piece has two different characters, the place counts.
+    """
 
 
 class Defect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -50,12 +50,21 @@ def _following(lab: Lab, request: Request, follow: Follow, model: Request | None
 
 
 def _with_stop(lab: Lab, request: Request, cut: StopCut) -> Request:
-    text = _output(lab, request, request.sampling.max_tokens).text
-    if not text or len(request.sampling.stop) >= lab.domain.max_stop:
+    output = _output(lab, request, request.sampling.max_tokens)
+    stops = _stops_in(output, cut)
+    if not all(stops) or len(request.sampling.stop) + len(stops) > lab.domain.max_stop:
         return request
-    start = cut.start % len(text)
-    stop = text[start : start + max(1, cut.length)]
-    return _with_sampling(request, stop=(*request.sampling.stop, stop))
+    return _with_sampling(request, stop=(*request.sampling.stop, *stops))
+
+
+def _stops_in(output: Sample, cut: StopCut) -> tuple[str, ...]:
+    """The stop strings that a cut takes from an output; an empty one if there is no text."""
+    piece = max(output.deltas, key=len, default="")
+    if cut.pair and len(piece) > 1 and piece[-1] != piece[-2]:
+        return piece[-1], piece[-2]
+    text = output.text
+    start = cut.start % max(1, len(text))
+    return (text[start : start + max(1, cut.length)],)
 
 
 def _output(lab: Lab, request: Request, tokens: int) -> Sample:

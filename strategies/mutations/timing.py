@@ -41,11 +41,13 @@ def set_abort(source: Source, scene: Scene, arrival: Arrival) -> Arrival:
 
 
 def set_stop_cut(source: Source, scene: Scene, arrival: Arrival) -> Arrival:
-    """A stop string cut from the output, at another place, or none any more."""
+    """A stop string cut from the output, at another place, two that come at once, or none any more."""
     cut = arrival.stop_cut
     if cut is None or source.boolean(0.3):
         wanted = draw_stop_cut(source) if cut is None and can_cut(scene.setting.space, arrival.request) else None
         return msgspec.structs.replace(arrival, stop_cut=wanted)
+    if source.boolean(0.2):
+        return msgspec.structs.replace(arrival, stop_cut=msgspec.structs.replace(cut, pair=not cut.pair))
     start, length = max(0, cut.start + source.choice((1, -1, 0))), max(1, cut.length + source.choice((1, -1, 0)))
     return msgspec.structs.replace(arrival, stop_cut=msgspec.structs.replace(cut, start=start, length=length))
 

@@ -61,5 +61,5 @@ def _symbol_weight(arrival: Arrival) -> int:
     if arrival.follow is not None:
         weight += (arrival.follow.keep is not None) + (2 if arrival.follow.completion != 1 else 0)
     if arrival.stop_cut is not None:
-        weight += arrival.stop_cut.start + arrival.stop_cut.length
+        weight += arrival.stop_cut.start + arrival.stop_cut.length + arrival.stop_cut.pair
     return weight

@@ -12,7 +12,7 @@ from strategies.prompts import Prompt
 from strategies.schemas import simpler_schemas
 from targets.contract import SamplingParams
 from targets.domain import NEUTRAL
-from targets.trace import Arrival, Trace
+from targets.trace import Arrival, StopCut, Trace
 
 replace = msgspec.structs.replace
 
@@ -35,6 +35,7 @@ def simpler_arrivals(arrival: Arrival, trace: Trace) -> Iterator[Arrival]:
         yield replace(arrival, follow=replace(arrival.follow, completion=1))
     if arrival.stop_cut is not None:
         yield replace(arrival, stop_cut=None)
+        yield replace(arrival, stop_cut=StopCut(start=0, length=1))
         yield replace(arrival, stop_cut=replace(arrival.stop_cut, start=0, length=1))
     yield from _simpler_times(arrival)
     yield from (with_sampling(arrival, sampling) for sampling in _simpler_sampling(arrival.request.sampling))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from fuzz.lab.lab import Lab
+from targets.contract import Request, SamplingParams
 from targets.domain import DEFAULT_DOMAIN, breaches
-from targets.trace import Arrival, Follow, StopCut, is_literal
+from targets.reference import HASH
+from targets.trace import Arrival, Follow, StopCut, Trace, is_literal
 
 
 def test_a_following_request_continues_prompt_and_completion(make_lab: Any, make_request: Any, make_trace: Any) -> None:
@@ -52,6 +55,31 @@ def test_a_stop_string_is_cut_from_the_text_without_it(make_lab: Any, make_reque
     literal = lab.begin(make_trace(Arrival(request=request, stop_cut=StopCut(start=2 + len(text), length=3))))
 
     assert literal.arrivals[0].request.sampling.stop == (text[2:5],)
+
+
+def stops_cut(cut: StopCut, token: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The stop strings, and the pieces of an answer in which this token comes again and again."""
+    lab = Lab(HASH)
+    sampling = SamplingParams(temperature=0.0, max_tokens=4, logit_bias={token: 100.0}, ignore_eos=True)
+    request = Request(id="r", prompt=(1, 2, 3), sampling=sampling)
+    pieces = lab.record(Trace(arrivals=(Arrival(request=request),))).answers["r"].samples[0].deltas
+    literal = lab.begin(Trace(arrivals=(Arrival(request=request, stop_cut=cut),)))
+    return literal.arrivals[0].request.sampling.stop, pieces
+
+
+def test_two_stop_strings_are_cut_from_a_piece_that_comes_at_once_the_later_one_first() -> None:
+    stops, pieces = stops_cut(StopCut(start=0, length=1, pair=True), token=262)
+
+    piece = max(pieces, key=len)
+    assert len(piece) > 1
+    assert stops == (piece[-1], piece[-2])
+
+
+def test_where_no_piece_has_two_characters_one_stop_string_is_cut() -> None:
+    (stop,), pieces = stops_cut(StopCut(start=1, length=2, pair=True), token=97)
+
+    assert max(map(len, pieces)) == 1
+    assert stop == "".join(pieces)[1:3]
 
 
 def test_a_literal_case_keeps_its_requests(make_lab: Any, make_request: Any, make_trace: Any) -> None:
