@@ -40,7 +40,11 @@ def by_tier(mutants: Sequence[Mutant]) -> tuple[ModuleScore, ...]:
 
 
 def objections(mutants: Sequence[Mutant], tiers: Mapping[str, Tier], before: MutationReport | None) -> Iterator[str]:
-    """Why a run fails: nothing tested, something not checked, a tier below its minimum, a module worse than before."""
+    """Why a run fails: nothing tested, something not checked, a tier below its minimum, a module worse than before.
+
+    A module is compared with explained survivors left out: what nothing need notice was noticed by chance before, or by
+    a false alarm. The minimum is judged by all.
+    """
     counts = Counter(mutant.bucket for mutant in mutants)
     if not sum(counts[bucket] for bucket in (*NOTICED, Bucket.SURVIVED)):
         yield "nothing was tested"
@@ -51,7 +55,8 @@ def objections(mutants: Sequence[Mutant], tiers: Mapping[str, Tier], before: Mut
         least = MINIMUMS.get(tier.name, 0.0) if configured is None else configured
         if tier.score < least:
             yield f"tier {tier.name}: score {tier.score:.2f} is below {least:.2f}"
-    once = {module.name: module.score for module in before.modules} if before else {}
+    once = {module.name: module.apart for module in before.modules} if before else {}
     for module in by_module(mutants):
-        if module.score < once.get(module.name, 0.0):
-            yield f"{module.name}: score fell from {once[module.name]:.4f} to {module.score:.4f}"
+        if module.apart < once.get(module.name, 0.0):
+            fall = f"from {once[module.name]:.4f} to {module.apart:.4f}"
+            yield f"{module.name}: score fell {fall}, explained survivors left out"

@@ -102,7 +102,14 @@ def test_a_tier_below_its_minimum_fails() -> None:
 def test_a_module_that_fell_below_the_baseline_fails() -> None:
     before = report(mutant(Bucket.KILLED))
     mutants = [mutant(Bucket.KILLED, tier="core"), mutant(Bucket.SURVIVED, 2, tier="core")]
-    assert list(objections(mutants, {}, before)) == ["a.py: score fell from 1.0000 to 0.5000"]
+    (reason,) = objections(mutants, {}, before)
+    assert reason == "a.py: score fell from 1.0000 to 0.5000, explained survivors left out"
+
+
+def test_a_survivor_that_is_explained_is_no_fall_below_the_baseline() -> None:
+    before = report(mutant(Bucket.KILLED), mutant(Bucket.KILLED, 2))
+    same = msgspec.structs.replace(mutant(Bucket.SURVIVED, 2, tier="core"), explained="changes no result")
+    assert not list(objections([mutant(Bucket.KILLED, tier="core"), same], {}, before))
 
 
 def test_regressions_always_stay_and_seeds_come_before_what_a_campaign_found() -> None:
