@@ -23,6 +23,8 @@ STARVED_STEPS = 3
 CANARY_TOKENS = 4
 CANARIES = ("canary-1", "canary-2")
 STACK_LINES = 12
+AFTER_END = "an event after the end"
+"""Cause of both signs of it: what comes late may be terminal as well."""
 
 
 @register(
@@ -210,10 +212,10 @@ def wrong_endings(recording: Recording) -> Iterator[Violation]:
         for sample in answer.samples:
             if sample.terminals > 1:
                 message = f"{name} sample {sample.index} has {sample.terminals} terminal events"
-                yield Violation(code="P2", slug="two-ends", message=message, request_id=name)
+                yield Violation(code="P2", slug="two-ends", message=message, request_id=name, cause=AFTER_END)
             elif sample.late:
                 message = f"{name} sample {sample.index} has {sample.late} events after its terminal one"
-                yield Violation(code="P2", slug="event-after-end", message=message, request_id=name)
+                yield Violation(code="P2", slug="event-after-end", message=message, request_id=name, cause=AFTER_END)
         yield from _after_abort(answer)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fuzz.lab.recording import Answer, Recording, Sample
+from fuzz.properties.executors.safety import AFTER_END, wrong_endings
 from targets.contract import Output, Request, RequestRejected
 from targets.reference import executor as engine
 from targets.reference.executor import ReferenceExecutor
@@ -55,6 +57,17 @@ def test_p2_sees_a_request_that_waits_forever(
     monkeypatch.setattr(Scheduler, "_take_blocks", lambda _self, sequence: sequence.group.arrival == 1)
 
     assert signatures(make_trace(make_request("a"), make_request("b", OTHER)), "P2") >= {"P2/stuck"}
+
+
+@pytest.mark.parametrize(("terminals", "slug"), [(2, "two-ends"), (1, "event-after-end")])
+def test_what_comes_after_the_end_has_one_cause_whether_it_is_another_end_or_not(
+    make_request: Any, make_trace: Any, terminals: int, slug: str
+) -> None:
+    request = make_request()
+    answer = Answer(request=request, samples=(Sample(index=0, terminals=terminals, late=1),))
+    recording = Recording(trace=make_trace(request), answers={request.id: answer})
+
+    assert [(one.slug, one.cause) for one in wrong_endings(recording)] == [(slug, AFTER_END)]
 
 
 def test_p2_sees_a_request_that_never_ends(
