@@ -19,6 +19,8 @@ from targets.trace import Arrival, Trace
 
 COLD, WARM = 0.05, 1.0
 """Temperatures of a greedy request that is drawn: where hardly anything is left to draw, and an ordinary one."""
+BARREN = 64
+"""Attempts in a row that bring nothing, after which there is taken to be nothing."""
 MOODS = ("as it is", "as it is", "greedy", "cold", "warm")
 
 
@@ -26,10 +28,12 @@ def neighbours(trace: Trace, space: Space) -> Iterator[Trace]:
     """Valid traces beside this one, without end as long as there are any; always the same ones."""
     random = Random(0)
     barren = 0
-    while barren < 64:
+    while barren < BARREN:
         found = _neighbour(trace, space, random)
-        barren = 0 if found is not None else barren + 1
-        if found is not None:
+        if found is None:
+            barren += 1
+        else:
+            barren = 0
             yield found
 
 
@@ -40,8 +44,9 @@ def _neighbour(trace: Trace, space: Space, random: Random) -> Trace | None:
     schema = draw_schema(RandomSource(random)) if random.random() < 0.7 else None
 
     def beside(arrival: Arrival) -> Arrival:
-        moody = _in_mood(arrival, mood, space, random)
-        return arrival if arrival.defect else _lengthened(_renamed(_under(schema, moody), names), longer)
+        if arrival.defect:
+            return arrival
+        return _lengthened(_renamed(_under(schema, _in_mood(arrival, mood, space, random)), names), longer)
 
     found = Trace(arrivals=tuple(map(beside, trace.arrivals)), knobs=trace.knobs)
     return found if found != trace and is_valid(found, space) else None

@@ -47,8 +47,7 @@ def command(
     still: seconds instead of minutes, for every run of a test suite. Functions that changed since are left out.
 
     Survivors that nothing need notice can be explained in a list beside the baseline, corpus/gaps/TARGET.survivors.toml
-    by default; the score is shown with and without them. The minimum is judged by the score with them, a fall below the
-    baseline by the one without.
+    by default; the score with them is judged by the minimum, the score without them by the baseline.
     """
     import msgspec
     from rich.console import Console

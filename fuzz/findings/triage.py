@@ -154,10 +154,12 @@ class Triage:
 
     def _beside(self, finding: Finding, shown: Shown) -> str | None:
         """An earlier finding that shows beside this one, and this one beside it."""
+        if finding.outcome.fate is Fate.HUNG:
+            return None
         until = time.monotonic() + BESIDE
         confirmed = [one for one in self.findings.values() if one.confirmation.attempts and not one.confirmation.flaky]
         for other in confirmed:
-            if other.id == finding.id or Fate.HUNG in (other.outcome.fate, finding.outcome.fate):
+            if other.id == finding.id or other.outcome.fate is Fate.HUNG:
                 continue
             known = Shown(other.signature, other.codes or None, self.decode(bytes(other.case)))
             if one_bug(shown, known, self.neighbours, self._hastily, until=until):

@@ -62,10 +62,6 @@ def suppressed(params: SamplingParams, limits: Limits) -> tuple[int, ...]:
     return tuple({*limits.eos_token_ids, *params.stop_token_ids})
 
 
-ENDS_EARLY = "an end token before min_tokens"
-"""Cause of a choice that no other could be right in: every such token was suppressed."""
-
-
 def nothing_left(params: SamplingParams, limits: Limits) -> bool:
     """Whether no token at all may be chosen before `min_tokens`: every one ends generation."""
     return params.min_tokens > 0 and len(suppressed(params, limits)) >= limits.vocab_size

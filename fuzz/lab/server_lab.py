@@ -136,9 +136,13 @@ class HttpLab:
 
     def repeatable(self, body: dict[str, Json]) -> bool:
         """Whether a request is greedy, or has a seed where the dialect knows seeds."""
-        if all(lookup(body, path) == value for path, value in self.dialect.greedy):
+        if self.greedy(body):
             return True
         return self.dialect.seed_field is not None and lookup(body, self.dialect.seed_field) is not None
+
+    def greedy(self, body: Json) -> bool:
+        """Whether a request asks for the best tokens, not for draws."""
+        return all(lookup(body, path) == value for path, value in self.dialect.greedy)
 
     def plain(self, endpoint: Endpoint, body: dict[str, Json]) -> dict[str, Json]:
         """The body that asks for the answer at once."""

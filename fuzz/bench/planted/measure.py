@@ -20,6 +20,7 @@ from fuzz.bench.planted.hunt import PATIENCE
 from fuzz.bench.planted.journal import Journal, Key, key_of
 from fuzz.bench.planted.model import BugResult, Comparison, Hunt, HuntPlan, PlantedBenchmark
 from fuzz.bench.planted.rivals import RIVALS, SCHEMATHESIS, fits
+from fuzz.findings.triage import SHRINKING
 from fuzz.planted.model import Bug
 from targets import registry
 
@@ -46,7 +47,7 @@ class Sweep:
     corpus: bool
     """Start from the shipped seeds. Rivals start from nothing, whatever this says."""
     replays: int = 10
-    shrinking: float = 15.0
+    shrinking: float = SHRINKING
 
     def plans(self) -> Iterator[HuntPlan]:
         """Every hunt: bug by bug, engine by engine, seed by seed."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from fuzz.findings.triage import SHRINKING
 from fuzz.planted.model import Bug
 
 
@@ -22,7 +23,7 @@ class HuntPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Processor time of the hunt, its workers included."""
     linger: float
     """Processor time after the first finding, in which further findings of the same bug would show."""
-    shrinking: float = 15.0
+    shrinking: float = SHRINKING
     """Seconds that shrinking a finding may take."""
     corpus: bool = True
     """Start from the shipped seeds, as campaigns do."""

@@ -9,8 +9,9 @@ import numpy as np
 from fuzz.lab.json_schema import Schema, accepts, viable
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Sample
-from fuzz.lab.sampling import ENDS_EARLY, Row, processed
+from fuzz.lab.sampling import Row, processed
 from fuzz.lab.tolerance import RECOMPUTE
+from fuzz.properties.executors.sampling import ENDS_EARLY
 from fuzz.properties.executors.text import REPLACEMENT
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.registry import register

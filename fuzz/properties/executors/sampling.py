@@ -10,7 +10,7 @@ import numpy as np
 
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Sample
-from fuzz.lab.sampling import ENDS_EARLY, Row, is_filtered, probabilities, processed, support
+from fuzz.lab.sampling import Row, is_filtered, probabilities, processed, support
 from fuzz.lab.tolerance import RECOMPUTE
 from fuzz.properties.executors import asked
 from fuzz.properties.model import Cost, Evidence, Violation
@@ -32,6 +32,8 @@ MARGIN = 8.0
 """How far, in the same unit, all others together then trail it."""
 COLDEST = 0.05
 """Below this temperature candidates would have to come as close as rounding."""
+ENDS_EARLY = "an end token before min_tokens"
+"""Cause of choosing a token that is suppressed there, whoever tells of it."""
 CUTS: dict[str, Any] = {"top_k": 2, "top_p": 0.6, "min_p": 0.5}
 """Filters that each leave two of those candidates."""
 
@@ -75,8 +77,8 @@ def sampler_distribution(lab: Lab, case: Trace) -> Iterator[Violation]:
     Tested are prompt and parameters of the case's first sampled request with a filter (top-k, top-p, min-p), or of its
     only request; where one token is nearly certain, or a filter cuts between equals or behind a token that is hardly
     ever drawn, the next best ones are biased to come close to the best, and a filter that does not cut between them is
-    set to. Each token's count, and that of the k
-    most probable ones for each k, gets an exact binomial test; alpha is 1e-6 over all of them.
+    set to. Each token's count, and that of the k most probable ones for each k, gets an exact binomial test; alpha is
+    1e-6 over all of them.
     """
     sampled = [a for a in lab.base.valid() if a.request.sampling.temperature > 0]
     sampled = [answer for answer in sampled if answer.request.sampling.json_schema is None]

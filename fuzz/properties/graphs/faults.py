@@ -44,7 +44,7 @@ def fault_isolation(lab: GraphLab, case: GraphCase) -> Iterator[Violation]:
         for fault in faults:
             lab.tally.looked += 1
             lab.tally.compared += 1
-            # What an earlier case has left behind is not this fault's doing.
+            # What another run of the case has left behind is not this fault's doing.
             before = runner.settle() if isinstance(runner, CancelsGraphs) else ()
             found = [*_judge(runner, way, usual, fault), *_aftermath(lab, case, runner, base, before)]
             yield from (caused_by("G13", fault, violation) for violation in found)

@@ -69,9 +69,7 @@ def _stop(lab: HttpLab, asked: Asked, plain: Answer) -> Iterator[Violation]:
 
 
 def _bias(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
-    assert asked.endpoint is not None
-    known = asked.endpoint.request(lab.limits)["properties"]
-    if "logit_bias" not in known or "logit_bias" in lab.family.unsupported or lab.limits.vocab_size is None:
+    if not _knows(lab, asked, ("logit_bias",)) or lab.limits.vocab_size is None:
         return
     answers = [_ask(lab, asked, ("logit_bias",), {str(token): 100}) for token in (70, 80)]
     texts = [answer.choices[0].text for answer in answers if answer and answer.choices]
@@ -88,7 +86,7 @@ def _bias(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
 
 def _penalty(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
     place = _place_of_options(lab)
-    if not all(_knows(lab, asked, (*place, name)) for name in PENALTIES) or not _is_greedy(lab, asked):
+    if not all(_knows(lab, asked, (*place, name)) for name in PENALTIES) or not lab.greedy(asked.body):
         return
     length = min(LONG, (lab.limits.context_length or LONG) // 3)
     penalties = ((0.0, 0.0), (-PENALTY / 2, -PENALTY / 2), (0.0, -PENALTY))
@@ -139,10 +137,6 @@ def _knows(lab: HttpLab, asked: Asked, path: tuple[str, ...]) -> bool:
         if schema is None:
             return False
     return path[-1] not in lab.family.unsupported
-
-
-def _is_greedy(lab: HttpLab, asked: Asked) -> bool:
-    return all(lookup(asked.body, path) == value for path, value in lab.dialect.greedy)
 
 
 def _ask(lab: HttpLab, asked: Asked, path: tuple[str, ...], value: Json) -> Answer | None:
