@@ -7,11 +7,6 @@ from targets.contract import SamplingParams
 from targets.trace import Trace
 
 
-def keys(case: Trace) -> bool:
-    """An adapter or a salt, which are part of a cache key."""
-    return any(one.request.adapter is not None or one.request.cache_salt is not None for one in case.arrivals)
-
-
 def draws(case: Trace) -> bool:
     """A sampled token."""
     return any(sampling.temperature > 0 for sampling in _sampling(case))

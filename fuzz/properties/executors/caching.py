@@ -9,7 +9,6 @@ import msgspec
 from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer
 from fuzz.lab.relation import relate
-from fuzz.properties.executors import asked
 from fuzz.properties.executors.equivalence import longest, repeated_id, twice
 from fuzz.properties.model import Violation
 from fuzz.properties.registry import register
@@ -47,15 +46,17 @@ def cache_hit_equals_miss(lab: Lab, case: Trace) -> Iterator[Violation]:
     "Cache keys are complete",
     sources=("CACHE-37", "CACHE-38", "CACHE-39"),
     knobs=(CACHE,),
-    suits=asked.keys,
 )
 def cache_keys_are_complete(lab: Lab, case: Trace) -> Iterator[Violation]:
     """Requests that differ only in adapter or salt never share cached blocks.
 
-    For a request of the case that names an adapter or a salt: its prompt is run without it, and with another adapter,
-    first; then it must get what it gets on a fresh executor, and report no cached token.
+    For a request of the case that names an adapter or a salt: its prompt is run without it, and with another one,
+    first; then it must get what it gets on a fresh executor, and report no cached token. Where no request names any,
+    the one with the longest prompt is run behind itself with a salt, and with an adapter, if the target has them.
     """
-    for answer in lab.base.valid():
+    named = [answer for answer in lab.base.valid() if _names_keys(answer.request)]
+    chosen = named or [answer for answer in (_longest_of_blocks(lab),) if answer is not None]
+    for answer in chosen:
         request = answer.request
         others = tuple(_rivals(lab, request))
         if not others or not answer.deterministic:
@@ -67,15 +68,28 @@ def cache_keys_are_complete(lab: Lab, case: Trace) -> Iterator[Violation]:
             yield from _shared(lab, run.answers.get(request.id), other)
 
 
+def _names_keys(request: Request) -> bool:
+    return request.adapter is not None or request.cache_salt is not None
+
+
+def _longest_of_blocks(lab: Lab) -> Answer | None:
+    """The repeatable request with the longest prompt, if that is more than a block: less is never shared."""
+    chosen, block = longest(lab), lab.base.trace.knobs.get("block_size", lab.limits.block_size)
+    return chosen if chosen and isinstance(block, int) and len(chosen.request.prompt) > block else None
+
+
 def _rivals(lab: Lab, request: Request) -> Iterator[Request]:
     """The same request with another adapter, without one, or with another salt."""
-    if request.adapter is not None:
-        for adapter in (None, *lab.limits.adapters):
+    before = msgspec.structs.replace(request, id=f"{request.id}-before")
+    plain = not _names_keys(request)
+    if request.adapter is not None or plain:
+        adapters = lab.limits.adapters[:1] if plain else (None, *lab.limits.adapters)
+        for adapter in adapters:
             if adapter != request.adapter:
-                yield msgspec.structs.replace(request, id=f"{request.id}-before", adapter=adapter)
-    if request.cache_salt is not None and lab.domain.cache_salt:
-        for salt in (None, f"{request.cache_salt}x"):
-            yield msgspec.structs.replace(request, id=f"{request.id}-before", cache_salt=salt)
+                yield msgspec.structs.replace(before, adapter=adapter)
+    if lab.domain.cache_salt and (request.cache_salt is not None or plain):
+        for salt in ("a",) if plain else (None, f"{request.cache_salt}x"):
+            yield msgspec.structs.replace(before, cache_salt=salt)
 
 
 def _one_after_other(case: Trace, first: Request, second: Request) -> Trace:

@@ -10,7 +10,7 @@ from fuzz.contain.outcome import Fate, Outcome
 from fuzz.engines.model import Trial
 from fuzz.judge import Description
 from fuzz.properties.model import Verdict
-from targets.contract import Request, TargetKind
+from targets.contract import Request, SamplingParams, TargetKind
 from targets.trace import Arrival, Defect, Trace
 
 PLAIN = Trace(arrivals=(Arrival(request=Request(id="a", prompt=(1,))),))
@@ -42,12 +42,12 @@ def test_observing_properties_judge_every_case_and_one_other_joins_them() -> Non
 
 
 def test_a_property_gets_no_turn_on_a_case_that_does_not_suit_it() -> None:
-    description = msgspec.structs.replace(DESCRIPTION, relating=("P14", "P24"))
-    salted = Trace(arrivals=(Arrival(request=Request(id="a", prompt=(1,), cache_salt="x")),))
+    description = msgspec.structs.replace(DESCRIPTION, relating=("P31",))
+    hot = Request(id="a", prompt=(1,), sampling=SamplingParams(temperature=1.0, seed=1))
     chosen = Rotation(description, random.Random(0))
 
     assert chosen.next(PLAIN) == DESCRIPTION.observing
-    assert chosen.next(salted) == (*DESCRIPTION.observing, "P14")
+    assert chosen.next(Trace(arrivals=(Arrival(request=hot),))) == (*DESCRIPTION.observing, "P31")
 
 
 def test_a_malformed_case_is_judged_by_the_properties_of_malformed_ones() -> None:

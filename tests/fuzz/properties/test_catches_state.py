@@ -235,6 +235,22 @@ def test_p14_sees_blocks_shared_between_salts(
     assert signatures(make_trace(make_request(cache_salt="a")), "P14") == {"P14/shared-across-keys"}
 
 
+def test_p14_gives_a_request_a_salt_where_none_has_any(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    monkeypatch.setattr(sequences, "root_hash", lambda adapter, _salt: prefix_cache.root_hash(adapter, None))
+
+    assert signatures(make_trace(make_request()), "P14") == {"P14/shared-across-keys"}
+
+
+def test_p14_gives_a_request_an_adapter_where_none_has_any(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    monkeypatch.setattr(sequences, "root_hash", lambda _adapter, salt: prefix_cache.root_hash(None, salt))
+
+    assert "P14/shared-across-keys" in signatures(make_trace(make_request()), "P14")
+
+
 def test_p15_sees_positions_that_start_over_in_every_chunk(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
