@@ -175,6 +175,25 @@ def test_p26_sees_a_fraction_of_the_best_that_is_taken_of_one(
     assert signatures(trace, "P26") == {"P26/distribution"}
 
 
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("within_top_k", lambda vocab_size, top_k: np.arange(vocab_size) < np.minimum(top_k, 1)),
+        ("within_top_p", lambda mass, top_p: (mass.cumsum(axis=-1) < top_p) | (top_p >= 1)),
+        ("within_min_p", lambda mass, min_p: mass >= min_p),
+    ],
+)
+def test_p26_tries_each_filter_where_the_request_has_none(
+    name: str, broken: Any, monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    trace = make_trace(make_request(temperature=1.0, seed=1))
+    assert signatures(trace, "P26") == set()
+
+    monkeypatch.setattr(sampler, name, broken)
+
+    assert signatures(trace, "P26") == {"P26/distribution"}
+
+
 def test_p27_sees_a_threshold_taken_over_the_whole_batch(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
