@@ -63,7 +63,7 @@ class Rotation:
     def _choose(self, suited: list[str]) -> str:
         if self._random.random() < EXPLORE:
             return self._random.choice(suited)
-        # Fewest useful runs first: every property ends up with about as many comparisons as the others, unless
-        # its cases are so rare that it would eat the whole budget.
-        usefulness = [self._checked[code] / self._turns[code] for code in suited]
-        return self._random.choices(suited, usefulness)[0]
+        # Fewest turns first, so that a property whose cases are rare gets them; but where most turns were of no use,
+        # it would eat the whole budget.
+        weights = [self._checked[code] / self._turns[code] ** 2 for code in suited]
+        return self._random.choices(suited, weights)[0]
