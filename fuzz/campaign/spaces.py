@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 MALFORMED_SHARE = 0.1
 """Share of generated traces and graph cases that carry one defect; mutation keeps it."""
-STAGE_SHARE = 0.5
-"""Share of generated requests that come from the deterministic stage, until all of it has been dealt."""
 SCHEMA_SHARE = 0.1
 """Share of generated requests that come from the server's own OpenAPI document, where it offers one."""
 
@@ -177,8 +175,7 @@ class HttpCaseSpace:
 
         if self.offered is not None and generator.random() < SCHEMA_SHARE:
             return self.offered.next(generator)
-        staged = self.deal(generator) if generator.random() < STAGE_SHARE else None
-        return staged or generate(generator, self.space)
+        return generate(generator, self.space)
 
     def deal(self, generator: Random) -> Case | None:
         """The next case of the stage; None when all have been dealt."""

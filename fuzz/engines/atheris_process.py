@@ -20,6 +20,7 @@ import numpy as np
 
 from fuzz.engines.frames import Kind, PipeClosedError, SetUp, receive, send
 from fuzz.engines.model import Case, CaseSpace
+from fuzz.engines.stage import dealt
 from targets.codec import DecodeError, encode
 
 COUNTERS = 1 << 15
@@ -85,7 +86,7 @@ class Mutators:
 
     def fresh(self) -> bytes:
         """The JSON of a fresh case."""
-        return self._encoded(self._space.generate(self._random))
+        return self._encoded(dealt(self._space, self._random) or self._space.generate(self._random))
 
     def mutate(self, data: bytes, max_size: int, seed: int) -> bytes:
         """An edited case, now and then a fresh one."""

@@ -7,17 +7,16 @@ import traceback
 from collections.abc import Callable, Iterator
 
 from fuzz.engines.loop import drive
-from fuzz.engines.model import Case, CaseSpace, Deals, Event, Harness, Plan, Trial
+from fuzz.engines.model import Case, CaseSpace, Event, Harness, Plan, Trial
 from fuzz.engines.novelty import Features, Novelty
 from fuzz.engines.outbox import Outbox
 from fuzz.engines.schedule import Schedule, Seed
 from fuzz.engines.shares import Shares
+from fuzz.engines.stage import dealt
 from fuzz.engines.tally import survived
 from targets.codec import encode
 
 FLOORS = {"fresh": 0.1, "crossover": 0.1, "mutation": 0.4}
-STAGE = 0.5
-"""Share of the cases that come from the space's stage, where it has one, until all of it has been dealt."""
 ENERGY = 4
 """Cases made of one pick before the next one."""
 
@@ -41,7 +40,6 @@ class GuidedChooser:
         self._schedule = Schedule(novelty.hits)
         self._shares = Shares(FLOORS)
         self._way = ""
-        self._stage = space if isinstance(space, Deals) else None
         self._parent: Case | None = None
         self._energy = 0
         self._errors = 0
@@ -57,9 +55,9 @@ class GuidedChooser:
         if self._seeds:
             self._way = ""
             return self._seeds.pop()
-        if (dealt := self._dealt()) is not None:
+        if (staged := dealt(self._space, self._random)) is not None:
             self._way = ""
-            return dealt
+            return staged
         self._way = self._shares.choose(self._random) if self.corpus else "fresh"
         match self._way:
             case "mutation":
@@ -85,14 +83,6 @@ class GuidedChooser:
             self.outbox.notes.append(
                 f"{self._errors} mutations failed with errors of ours; fresh cases took their place"
             )
-
-    def _dealt(self) -> Case | None:
-        if self._stage is None or self._random.random() >= STAGE:
-            return None
-        dealt = self._stage.deal(self._random)
-        if dealt is None:
-            self._stage = None
-        return dealt
 
     def _guarded(self, make: Callable[[], Case]) -> Case:
         try:

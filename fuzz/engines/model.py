@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -70,14 +70,6 @@ class CaseSpace(Protocol):
 
     def strategy(self) -> SearchStrategy[Case]:
         """The cases of `generate`, drawn by Hypothesis so that they shrink."""
-
-
-@runtime_checkable
-class Deals(Protocol):
-    """A case space with a stage: each kind of case once, before chance repeats some and misses others."""
-
-    def deal(self, generator: random.Random) -> Case | None:
-        """The next case of the stage; None when all have been dealt."""
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):

@@ -49,6 +49,16 @@ def placed(body: dict[str, Json], path: tuple[str, ...], value: Json) -> dict[st
     return body | {name: placed(inner if isinstance(inner, dict) else {}, tuple(rest), value)}
 
 
+def is_greedy(dialect: Dialect, body: Json) -> bool:
+    """Whether a request asks for the best tokens, not for draws."""
+    return all(lookup(body, path) == value for path, value in dialect.greedy)
+
+
+def is_repeatable(dialect: Dialect, body: Json) -> bool:
+    """Whether a request is greedy, or has a seed where the dialect knows seeds."""
+    return is_greedy(dialect, body) or (dialect.seed_field is not None and lookup(body, dialect.seed_field) is not None)
+
+
 def prompt_bytes(body: dict[str, Json]) -> int:
     """Bytes of the texts that a model has to read, at least as many as tokens; a list of ids counts each as one."""
     return sum(_read_size(body.get(name)) for name in ("prompt", "messages", "system", "input"))

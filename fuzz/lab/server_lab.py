@@ -14,7 +14,16 @@ import msgspec
 
 from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
-from fuzz.lab.server_answers import CANARY_TOKENS, NOT_JSON, busy, canary_body, lookup, prompt_bytes, same_choices
+from fuzz.lab.server_answers import (
+    CANARY_TOKENS,
+    NOT_JSON,
+    busy,
+    canary_body,
+    is_repeatable,
+    lookup,
+    prompt_bytes,
+    same_choices,
+)
 from fuzz.lab.server_causes import error_label, message_of, only_place, raised_in
 from fuzz.properties.model import Violation
 from targets.errors import UsageError
@@ -126,23 +135,13 @@ class HttpLab:
 
     def steady(self, asked: Asked) -> Answer | None:
         """The answer at once of a repeatable request whose repetition agrees; None if there is nothing to rely on."""
-        if asked.body is None or asked.endpoint is None or not self.repeatable(asked.body):
+        if asked.body is None or asked.endpoint is None or not is_repeatable(self.dialect, asked.body):
             return None
         body = self.plain(asked.endpoint, asked.body)
         first = self.put(asked.endpoint, body)
         if first is None or first.problems or not first.choices:
             return None
         return first if same_choices(first, self.put_again(asked.endpoint, body)) else None
-
-    def repeatable(self, body: dict[str, Json]) -> bool:
-        """Whether a request is greedy, or has a seed where the dialect knows seeds."""
-        if self.greedy(body):
-            return True
-        return self.dialect.seed_field is not None and lookup(body, self.dialect.seed_field) is not None
-
-    def greedy(self, body: Json) -> bool:
-        """Whether a request asks for the best tokens, not for draws."""
-        return all(lookup(body, path) == value for path, value in self.dialect.greedy)
 
     def plain(self, endpoint: Endpoint, body: dict[str, Json]) -> dict[str, Json]:
         """The body that asks for the answer at once."""

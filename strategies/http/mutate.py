@@ -66,6 +66,13 @@ def _add(source: Source, space: HttpSpace, case: HttpCase) -> HttpCase:
     return _case(space, (*case.exchanges, fresh), concurrent=case.concurrent or source.boolean())
 
 
+def _renew(source: Source, space: HttpSpace, case: HttpCase) -> HttpCase:
+    """A fresh valid request in the place of another."""
+    old = source.choice(case.exchanges)
+    new = draw_valid(source, space, space.posting if len(case.exchanges) == 1 else space.generating)
+    return _replaced(case, old, msgspec.structs.replace(new, reuse=old.reuse))
+
+
 def _repeat(source: Source, space: HttpSpace, case: HttpCase) -> HttpCase:
     again = source.choice(case.exchanges)
     return _case(space, (*case.exchanges, again)[-_MOST:], concurrent=source.boolean(0.5))
@@ -93,7 +100,9 @@ def _toggle(source: Source, space: HttpSpace, case: HttpCase) -> HttpCase:
 _MUTATIONS: tuple[Callable[[Source, HttpSpace, HttpCase], HttpCase], ...] = (
     _edit,
     _edit,
-    _edit,
+    _renew,
+    _renew,
+    _renew,
     _flip_stream,
     _add,
     _repeat,

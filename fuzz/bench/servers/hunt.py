@@ -17,6 +17,7 @@ from typing import cast
 import msgspec
 
 from fuzz.campaign.spaces import space_for
+from fuzz.engines.stage import dealt
 from fuzz.lab.servers import ServerBench
 from fuzz.properties.model import Cost, Property, Violation
 from fuzz.properties.registry import properties
@@ -66,7 +67,7 @@ def hunt(target: Target, seconds: float, seed: int, *, busy: bool = False) -> It
     started, used, cases, failing = time.monotonic(), _cpu(bench), 0, 0
     try:
         while (_cpu(bench) - used if busy else time.monotonic() - started) < seconds:
-            case = cast("HttpCase", space.generate(generator))
+            case = cast("HttpCase", dealt(space, generator) or space.generate(generator))
             verdict = bench.judge(case, _chosen(generator, case))
             cases += 1
             failing += bool(verdict.violations)

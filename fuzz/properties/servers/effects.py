@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuzz.lab.server_answers import lookup, placed, same_choices
+from fuzz.lab.server_answers import is_greedy, lookup, placed, same_choices
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
 from fuzz.properties.servers.accounting import STOP_KEPT, TOO_LONG
+from fuzz.properties.servers.asked import repeatable_text
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.dialects.model import Answer, Json
@@ -19,7 +20,12 @@ LONG = 96
 """Tokens in which some token is nearly always seen more than once."""
 
 
-@server_property("H31", "Parameters have an effect", sources=("SAMPLE-05", "BATCH-27", "STREAM-07"))
+@server_property(
+    "H31",
+    "Parameters have an effect",
+    sources=("SAMPLE-05", "BATCH-27", "STREAM-07"),
+    suits=repeatable_text,
+)
 def check_effects(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     """`max_tokens: 1` gives one token, a stop string cut from the answer ends it there, a bias of +100 forces a token.
 
@@ -86,7 +92,7 @@ def _bias(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
 
 def _penalty(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
     place = _place_of_options(lab)
-    if not all(_knows(lab, asked, (*place, name)) for name in PENALTIES) or not lab.greedy(asked.body):
+    if not all(_knows(lab, asked, (*place, name)) for name in PENALTIES) or not is_greedy(lab.dialect, asked.body):
         return
     length = min(LONG, (lab.limits.context_length or LONG) // 3)
     penalties = ((0.0, 0.0), (-PENALTY / 2, -PENALTY / 2), (0.0, -PENALTY))

@@ -8,6 +8,7 @@ from fuzz.lab.faults import caused_by, faults_between
 from fuzz.lab.server_answers import busy, difference, same_choices
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
+from fuzz.properties.servers.asked import answers
 from fuzz.properties.servers.leaving import missing_blocks
 from fuzz.properties.servers.registration import server_property
 from targets.contract import FaultPoint, InjectsFaults
@@ -29,6 +30,7 @@ _BROKEN = "answer after a fault"
     "A fault reaches one request only",
     sources=("FINITE-06", "LIFE-06", "LIFE-07", "LIFE-08", "LIFE-11", "LIFE-14"),
     needs=(InjectsFaults,),
+    suits=answers,
 )
 def check_fault_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     """When one pass of one layer fails, at most one valid request fails: with 5xx and an error of the dialect.

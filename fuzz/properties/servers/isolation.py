@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from fuzz.lab.server_answers import difference
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
+from fuzz.properties.servers.asked import company
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.dialects.model import Answer, EndpointKind
@@ -16,16 +17,11 @@ ALIKE = 0.99
 """Least cosine of two embeddings of one text: far above what rounding in another batch does, far below another text."""
 
 
-def _in_company(case: HttpCase) -> bool:
-    """Several exchanges, or a request that may have several inputs."""
-    return len(case.exchanges) > 1 or any("embed" in exchange.endpoint for exchange in case.exchanges)
-
-
 @server_property(
     "H11",
     "Requests beside or before it change nothing",
     sources=("BATCH-05", "BATCH-09", "BATCH-13", "BATCH-15", "BATCH-16", "LIFE-02", "LIFE-03", "STREAM-15"),
-    suits=_in_company,
+    suits=company,
 )
 def check_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     """In a case of several exchanges, every repeatable valid request is answered as it is when it is alone.

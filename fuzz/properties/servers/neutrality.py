@@ -7,32 +7,50 @@ from collections.abc import Iterator
 from fuzz.lab.server_answers import difference, lookup, placed
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
+from fuzz.properties.servers.asked import repeatable_text
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.dialects.model import Answer, Json
 
+Variant = tuple[str, dict[str, Json]]
+"""What is said otherwise, and the body that does."""
 
-@server_property("H21", "Saying a default changes nothing", sources=("VALID-25", "VALID-26", "SAMPLE-03", "GRAPH-09"))
+
+@server_property(
+    "H21",
+    "Saying a default changes nothing",
+    sources=("VALID-25", "VALID-26", "SAMPLE-03", "GRAPH-09"),
+    suits=repeatable_text,
+)
 def check_defaults(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     """A documented default that is written out, null for an optional field, and another order of keys: same answer.
 
-    For repeatable requests. Each field is tried by itself.
+    For repeatable requests. All fields are tried at once; where that changes anything, each by itself.
     """
     del case
     for asked in lab.valid(generating=True):
         plain = lab.steady(asked)
         if plain is None or asked.endpoint is None or asked.body is None:
             continue
-        for slug, body in _variants(lab, asked):
-            answer = lab.put(asked.endpoint, body)
-            lab.tally.looked += 1
-            lab.tally.compared += 1
-            if answer is None:
-                yield from _refused(lab, slug, lab.derived(asked.endpoint, body))
-            elif found := _differs(plain, answer):
-                yield lab.violation(
-                    "H21", f"{found}-differ/{slug}", f"{found} changes with {slug}", lab.derived(asked.endpoint, body)
-                )
+        yield from _tried(lab, asked, plain, _reversed(lab, asked))
+        for together, apart in _variants(lab, asked):
+            if any(_tried(lab, asked, plain, together)):
+                # What only several of them do together is left out: some servers exclude a field beside another.
+                for one in apart:
+                    yield from _tried(lab, asked, plain, one)
+
+
+def _tried(lab: HttpLab, asked: Asked, plain: Answer, variant: Variant) -> Iterator[Violation]:
+    slug, body = variant
+    assert asked.endpoint is not None
+    answer = lab.put(asked.endpoint, body)
+    lab.tally.looked += 1
+    lab.tally.compared += 1
+    if answer is None:
+        yield from _refused(lab, slug, lab.derived(asked.endpoint, body))
+    elif found := _differs(plain, answer):
+        message = f"{found} changes with {slug}"
+        yield lab.violation("H21", f"{found}-differ/{slug}", message, lab.derived(asked.endpoint, body))
 
 
 def _refused(lab: HttpLab, slug: str, derived: Asked) -> Iterator[Violation]:
@@ -43,16 +61,31 @@ def _refused(lab: HttpLab, slug: str, derived: Asked) -> Iterator[Violation]:
     yield lab.violation("H21", f"refused/{slug}", message, derived, cause=cause, derived=True)
 
 
-def _variants(lab: HttpLab, asked: Asked) -> Iterator[tuple[str, dict[str, Json]]]:
+def _reversed(lab: HttpLab, asked: Asked) -> Variant:
+    assert asked.body is not None and asked.endpoint is not None
+    return "reversed-keys", dict(reversed(lab.plain(asked.endpoint, asked.body).items()))
+
+
+def _variants(lab: HttpLab, asked: Asked) -> Iterator[tuple[Variant, list[Variant]]]:
+    """The body with every default that it leaves out, and with as many nulls; and with one of them at a time."""
     assert asked.body is not None and asked.endpoint is not None
     body = lab.plain(asked.endpoint, asked.body)
     known = asked.endpoint.request(lab.limits)["properties"]
-    yield "reversed-keys", dict(reversed(body.items()))
-    for path, value in lab.dialect.defaults:
-        supported = path[0] in known and path[0] not in lab.family.unsupported and path[0] != "stream"
-        if supported and lookup(body, path) is None:
-            yield f"{'.'.join(path)}-default", placed(body, path, value)
-            yield f"{'.'.join(path)}-null", placed(body, path, None)
+    absent = [
+        (path, value)
+        for path, value in lab.dialect.defaults
+        if path[0] in known
+        and path[0] not in lab.family.unsupported
+        and path[0] != "stream"
+        and lookup(body, path) is None
+    ]
+    for name, values in (("default", absent), ("null", [(path, None) for path, _ in absent])):
+        everything = body
+        for path, value in values:
+            everything = placed(everything, path, value)
+        apart = [(f"{'.'.join(path)}-{name}", placed(body, path, value)) for path, value in values]
+        if apart:
+            yield (f"every-{name}", everything), apart
 
 
 def _differs(plain: Answer, answer: Answer) -> str:

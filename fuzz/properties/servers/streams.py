@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuzz.lab.server_answers import difference
+from fuzz.lab.server_answers import difference, is_repeatable
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
+from fuzz.properties.servers.asked import repeatable_text
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.dialects.model import Answer, EndpointKind, Json
@@ -34,6 +35,7 @@ def check_grammar(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     "H9",
     "A stream equals the answer at once",
     sources=("STREAM-01", "STREAM-02", "STREAM-03", "STREAM-05", "STREAM-06", "STREAM-08", "STREAM-09"),
+    suits=repeatable_text,
 )
 def check_equal(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     """For a repeatable request the deltas run together are the text; finish reasons, log-probabilities and usage agree.
@@ -53,12 +55,17 @@ def check_equal(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
         yield from _compare(lab, asked, whole, streamed)
 
 
-@server_property("H17", "The same request gets the same answer", sources=("DEVICE-02", "CACHE-22", "SAMPLE-15"))
+@server_property(
+    "H17",
+    "The same request gets the same answer",
+    sources=("DEVICE-02", "CACHE-22", "SAMPLE-15"),
+    suits=repeatable_text,
+)
 def check_repeat(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     """A greedy or seeded request that is sent twice gets the same text, finish reasons and log-probabilities."""
     del case
     for asked in lab.valid(generating=True):
-        if asked.body is None or asked.endpoint is None or not lab.repeatable(asked.body):
+        if asked.body is None or asked.endpoint is None or not is_repeatable(lab.dialect, asked.body):
             continue
         body = lab.plain(asked.endpoint, asked.body)
         first, second = lab.put(asked.endpoint, body), lab.put_again(asked.endpoint, body)

@@ -98,6 +98,16 @@ def test_mutation_and_crossover_keep_every_proof(space: HttpSpace) -> None:
         assert decode(encode(case), HttpCase) == case
 
 
+def test_a_mutation_may_put_a_valid_request_in_the_place_of_another(space: HttpSpace) -> None:
+    generator = random.Random(5)
+    broken = next(case for case in iter(lambda: generate(generator, space), None) if not valid_in(case))
+    assert any(valid_in(mutate(broken, generator, space)) for _ in range(50))
+
+
+def valid_in(case: HttpCase) -> bool:
+    return any(exchange.intent is Intent.VALID for exchange in case.exchanges)
+
+
 def test_every_simpler_case_is_smaller_and_means_the_same(space: HttpSpace) -> None:
     generator = random.Random(13)
     for _ in range(8):

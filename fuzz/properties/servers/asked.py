@@ -1,0 +1,40 @@
+"""What the exchanges of a case ask for: conditions under which a property can have anything to compare."""
+
+from __future__ import annotations
+
+import json
+
+from fuzz.lab.server_answers import is_repeatable
+from targets.http.case import Exchange, HttpCase, Intent
+from targets.http.dialects import dialect_named
+from targets.http.dialects.model import EndpointKind
+from targets.http.wire import bytes_of
+
+
+def answers(case: HttpCase) -> bool:
+    """A valid request whose client stays."""
+    return any(_stays(exchange) for exchange in case.exchanges)
+
+
+def repeatable_text(case: HttpCase) -> bool:
+    """A valid request for greedy or seeded text whose client stays."""
+    return any(_stays(exchange) and _is_repeatable(case.dialect, exchange) for exchange in case.exchanges)
+
+
+def company(case: HttpCase) -> bool:
+    """A valid request beside or after others, or one that may have several inputs."""
+    several = len(case.exchanges) > 1 and repeatable_text(case)
+    return several or any(_stays(exchange) and "embed" in exchange.endpoint for exchange in case.exchanges)
+
+
+def _stays(exchange: Exchange) -> bool:
+    return exchange.intent is Intent.VALID and exchange.hang_up is None
+
+
+def _is_repeatable(name: str, exchange: Exchange) -> bool:
+    dialect = dialect_named(name)
+    endpoint = dialect.endpoint(exchange.endpoint)
+    if endpoint is None or endpoint.kind not in (EndpointKind.COMPLETE, EndpointKind.CHAT):
+        return False
+    body = json.loads(bytes_of(exchange.message.body))
+    return isinstance(body, dict) and is_repeatable(dialect, body)
