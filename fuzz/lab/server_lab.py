@@ -50,6 +50,8 @@ _LOGGING = 0.3
 """Seconds after its answer within which a server has written why it failed."""
 _SLACK = 3
 """Times that the pace may vary between two requests."""
+RECHECKS = 3
+"""Times that a repeatable answer is asked for again before a difference from it counts."""
 SETTLING = 2.0
 """Seconds within which a server must have noticed that a client has gone."""
 
@@ -142,6 +144,17 @@ class HttpLab:
         if first is None or first.problems or not first.choices:
             return None
         return first if same_choices(first, self.put_again(asked.endpoint, body)) else None
+
+    def still_steady(self, asked: Asked) -> bool:
+        """Whether what `steady` found is so a few times more: draws without a seed may agree twice by chance.
+
+        To be asked before a difference from that answer is told; if it is not so, H17 has something to tell.
+        """
+        if asked.body is None or asked.endpoint is None:
+            return False
+        body = self.plain(asked.endpoint, asked.body)
+        first = self.put(asked.endpoint, body)
+        return all(same_choices(first, self.put_again(asked.endpoint, body)) for _ in range(RECHECKS))
 
     def plain(self, endpoint: Endpoint, body: dict[str, Json]) -> dict[str, Json]:
         """The body that asks for the answer at once."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fuzz.lab.faults import caused_by, faults_between
-from fuzz.lab.server_answers import busy, difference, same_choices
+from fuzz.lab.server_answers import busy, difference
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
 from fuzz.properties.servers.asked import answers
-from fuzz.properties.servers.leaving import missing_blocks
+from fuzz.properties.servers.leaving import BLOCKS_LEFT, STILL_BUSY, missing_blocks
 from fuzz.properties.servers.registration import server_property
 from targets.contract import FaultPoint, InjectsFaults
 from targets.http.case import HttpCase
@@ -116,16 +116,9 @@ def _unlike(lab: HttpLab, asked: Asked, answer: Answer, alone: Answer | None) ->
     lab.tally.compared += 1
     for one, other in zip(alone.choices, answer.choices, strict=False):
         found = difference(one, other)
-        if found and _still_steady(lab, asked, alone):
+        if found and lab.still_steady(asked):
             message = f"choice {one.index} answers {one.text!r} alone, {other.text!r} now"
             yield lab.violation("H35", f"{found}-differ", message, asked, cause=_BROKEN)
-
-
-def _still_steady(lab: HttpLab, asked: Asked, alone: Answer) -> bool:
-    """Whether the request alone is answered the same once more; draws may agree twice by chance."""
-    if asked.endpoint is None or asked.body is None:
-        return False
-    return same_choices(alone, lab.put_again(asked.endpoint, lab.plain(asked.endpoint, asked.body)))
 
 
 def _aftermath(lab: HttpLab) -> Iterator[Violation]:
@@ -135,6 +128,6 @@ def _aftermath(lab: HttpLab) -> Iterator[Violation]:
         return
     found = lab.settled()
     if found is not None and busy(found):
-        yield lab.violation("H35", "requests-left", f"requests are in flight: {found}")
+        yield lab.violation("H35", "requests-left", f"requests are in flight: {found}", cause=STILL_BUSY)
     elif found is not None and missing_blocks(found):
-        yield lab.violation("H35", "blocks-left", f"blocks are missing: {found}")
+        yield lab.violation("H35", "blocks-left", f"blocks are missing: {found}", cause=BLOCKS_LEFT)

@@ -12,6 +12,11 @@ from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.resources import ShowsResources
 
+STILL_BUSY = "requests left"
+"""Cause of requests that go on when nobody waits, whatever ended them; H35 tells of it, too."""
+BLOCKS_LEFT = "blocks left"
+"""The same of blocks that are not given back."""
+
 
 @server_property(
     "H12",
@@ -34,9 +39,12 @@ def check_conservation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     after = "after the client left" if left else "at idle"
     if busy(found):
         slug = "connections-left" if "connections" in found else "requests-left"
-        yield lab.violation("H12", slug, f"{after} requests are in flight: {found}", lab.asked[-1])
+        cause = STILL_BUSY if slug == "requests-left" else ""
+        yield lab.violation("H12", slug, f"{after} requests are in flight: {found}", lab.asked[-1], cause=cause)
     elif missing_blocks(found):
-        yield lab.violation("H12", "blocks-left", f"{after} blocks are missing: {found}", lab.asked[-1])
+        yield lab.violation(
+            "H12", "blocks-left", f"{after} blocks are missing: {found}", lab.asked[-1], cause=BLOCKS_LEFT
+        )
 
 
 def missing_blocks(found: dict[str, Any]) -> bool:

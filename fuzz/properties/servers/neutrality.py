@@ -48,7 +48,7 @@ def _tried(lab: HttpLab, asked: Asked, plain: Answer, variant: Variant) -> Itera
     lab.tally.compared += 1
     if answer is None:
         yield from _refused(lab, slug, lab.derived(asked.endpoint, body))
-    elif found := _differs(plain, answer):
+    elif (found := _differs(plain, answer)) and lab.still_steady(asked):
         message = f"{found} changes with {slug}"
         yield lab.violation("H21", f"{found}-differ/{slug}", message, lab.derived(asked.endpoint, body))
 

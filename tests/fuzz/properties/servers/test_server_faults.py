@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
-from fuzz.lab.server_lab import Asked, HttpLab
+from fuzz.lab.server_lab import HttpLab
 from fuzz.lab.servers import ServerBench
 from fuzz.properties.registry import find
 from targets.contract import FaultPoint, FinishReason, InjectsFaults, Output
 from targets.errors import UsageError
 from targets.http.case import Exchange, HttpCase, Intent
-from targets.http.dialects.model import Answer
+from targets.http.dialects.model import Answer, Endpoint, Json
 from targets.http.faults import ServerFaults
 from targets.http.locate import reference_target
 from targets.http.wire import json_message
@@ -115,13 +116,20 @@ def test_h35_sees_a_stream_that_ends_without_a_word(monkeypatch: pytest.MonkeyPa
 
 
 def test_h35_says_nothing_where_draws_agreed_twice_by_chance(monkeypatch: pytest.MonkeyPatch, kinds: Judge) -> None:
-    steady = HttpLab.steady
+    put, put_again = HttpLab.put, HttpLab.put_again
+    agreed: set[bytes] = set()
 
-    def by_chance(self: HttpLab, asked: Asked) -> Answer | None:
-        found = steady(self, asked)
+    def other(found: Answer | None) -> Answer | None:
         assert found is not None
         return replace(found, choices=(replace(found.choices[0], text="something else"),))
 
-    monkeypatch.setattr(HttpLab, "steady", by_chance)
+    def once(self: HttpLab, endpoint: Endpoint, body: dict[str, Json]) -> Answer | None:
+        first = msgspec.json.encode(body) not in agreed
+        agreed.add(msgspec.json.encode(body))
+        found = put_again(self, endpoint, body)
+        return other(found) if first else found
+
+    monkeypatch.setattr(HttpLab, "put", lambda *asked: other(put(*asked)))
+    monkeypatch.setattr(HttpLab, "put_again", once)
 
     assert kinds("a cat", "on the mat") == set()
