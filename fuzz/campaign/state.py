@@ -96,12 +96,16 @@ class CampaignState:
         """Keep one finding for one bug: jobs and targets that share a signature share the finding."""
         same = [known.id for known in self.findings.values() if known.id == finding.id or _are_one(known, finding)]
         owner = same[0] if same else finding.id
-        known_labels = self.seen_on.get(owner, ())
+        if same and self.findings[owner].confirmation.flaky and not finding.confirmation.flaky:
+            # One that repeats is not to be hidden in one that did not.
+            owner = finding.id
+        known_labels = (label for name in (*same, owner) for label in self.seen_on.get(name, ()))
         self.seen_on[owner] = tuple(dict.fromkeys((*known_labels, unit.label)))
         self.findings[owner] = finding if owner == finding.id else _joined(self.findings[owner], finding)
-        for other in same[1:]:
-            del self.findings[other]
-            self.absorbed.append(other)
+        for other in same:
+            if other != owner:
+                del self.findings[other]
+                self.absorbed.append(other)
         return self.findings[owner]
 
     def _note(self, *texts: str) -> None:

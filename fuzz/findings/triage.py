@@ -119,7 +119,7 @@ class Triage:
                 finding = msgspec.structs.replace(flaky, duplicates=finding.duplicates)
         yield self._keep(finding)
         if not finding.confirmation.flaky:
-            yield self._shrink(finding, trial, codes, soon(self.shrinking, until))
+            yield self._absorb(self._shrink(finding, trial, codes, soon(self.shrinking, until)))
 
     def _shrink(self, finding: Finding, trial: Trial, codes: tuple[str, ...] | None, until: float) -> Finding:
         signature = finding.signature
@@ -151,6 +151,14 @@ class Triage:
                 shrink_steps=shrunk.steps,
             )
         )
+
+    def _absorb(self, finding: Finding) -> Finding:
+        """The finding, after flaky ones of the same cause were made part of it: it shows what they only hinted at."""
+        causes = set(finding.causes)
+        for other in tuple(self.findings.values()):
+            if other.confirmation.flaky and causes & set(other.causes):
+                finding = self._merge(finding.id, other, ())
+        return finding
 
     def _beside(self, finding: Finding, shown: Shown) -> str | None:
         """An earlier finding that shows beside this one, and this one beside it."""

@@ -77,6 +77,17 @@ def test_findings_of_two_targets_that_share_a_signature_are_one() -> None:
     assert exit_code(campaign) == 1
 
 
+def test_a_finding_that_repeats_takes_the_place_of_one_that_did_not() -> None:
+    campaign = state(*UNITS)
+    campaign.apply(0, UNITS[0], found("one", "P13/x", repeated=1))
+    campaign.apply(1, UNITS[1], found("two", "P16/y", "P13/x"))
+    (finding,) = campaign.findings.values()
+    assert finding.id == "two"
+    assert campaign.absorbed == ["one"]
+    assert campaign.seen_on["two"] == ("a cpu float32", "b cpu float32")
+    assert exit_code(campaign) == 1
+
+
 def test_a_later_version_of_a_finding_takes_its_place() -> None:
     campaign = state(UNITS[0])
     campaign.apply(0, UNITS[0], found("one", "P13/x", repeated=0))

@@ -179,6 +179,17 @@ def test_a_failure_that_did_not_repeat_does_not_hide_a_case_that_does() -> None:
     assert finding.duplicates == 1
 
 
+def test_a_failure_that_did_not_repeat_is_part_of_a_later_one_that_does_and_has_its_cause() -> None:
+    turns = iter([True] + [False] * FLAKY_ATTEMPTS)
+    rule = lambda values: ("P2/leak/lost",) if 7 in values else ("P1/luck/lost",) if next(turns, False) else ()  # noqa: E731
+    triage, bench = triage_of(rule)
+    take(triage, bench, 1, 2)
+    take(triage, bench, 7)
+    (finding,) = triage.findings.values()
+    assert (finding.signature, finding.also) == ("P2/leak", ("P1/luck",))
+    assert not finding.confirmation.flaky
+
+
 def test_only_so_many_further_cases_of_a_failure_that_never_repeats_are_tried() -> None:
     failing = [True]
     triage, bench = triage_of(lambda _values: ("P1/luck",) if failing.pop() else ())
