@@ -55,8 +55,9 @@ def agrees_with_reference(lab: Lab, _case: Trace) -> Iterator[Violation]:
     """What is generated agrees with an independent computation of the same sequence.
 
     That is the target's own oracle where it has one (another implementation, in float64), and else the same target in
-    float32 on the CPU. Greedy tokens are the best ones within 2 eps, reported log-probabilities agree within eps; eps
-    is calibrated for the device and dtype. The longest sequences that the oracle takes are compared, two for a case.
+    float32 on the CPU. Greedy tokens are the best ones within 2 eps; reported log-probabilities, and those of the
+    tokens by the target's own `logits`, agree within eps. It is calibrated for the device and dtype. The longest
+    sequences that the oracle takes are compared, two for a case.
     """
     samples = [
         (answer, sample)
@@ -74,6 +75,7 @@ def agrees_with_reference(lab: Lab, _case: Trace) -> Iterator[Violation]:
         if _is_greedy(answer, sample):
             yield from _follows("P22", lab, answer, sample, rows, DEVICE)
         yield from _reported(lab, answer, sample, rows)
+        yield from _recomputed(lab, answer, sample, rows)
         compared += 1
         if compared == MOST_COMPARED:
             return
@@ -195,6 +197,21 @@ def _reported(lab: Lab, answer: Answer, sample: Sample, rows: Row) -> Iterator[V
             name = answer.request.id
             message = f"{name}, token {position}: log-probabilities differ from the CPU in float32 by {distance:.3g}"
             yield Violation(code="P22", slug="logprobs-differ", message=message, request_id=name)
+            return
+
+
+def _recomputed(lab: Lab, answer: Answer, sample: Sample, rows: Row) -> Iterator[Violation]:
+    """Whether the target's own full forward pass gives the tokens the same log-probabilities."""
+    own = lab.step_scores(answer, sample.index)
+    if own is None or not (np.isfinite(own).all() and np.isfinite(rows).all()):
+        return
+    lab.tally.looked += 1
+    for position, token in enumerate(sample.tokens):
+        distance = abs(float(log_softmax(own[position])[token] - log_softmax(rows[position])[token]))
+        if not distance <= lab.tolerances.eps(DEVICE):
+            name = answer.request.id
+            message = f"{name}, token {position}: `logits` gives another log-probability, by {distance:.3g}"
+            yield Violation(code="P22", slug="logits-differ", message=message, request_id=name)
             return
 
 

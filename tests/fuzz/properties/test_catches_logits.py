@@ -28,6 +28,15 @@ def test_p22_sees_logits_that_are_wrong_in_one_dtype_only(
     assert "P22/not-the-best-token" in signatures(make_trace(make_request()), "P22", dtype="bfloat16")
 
 
+def test_p22_sees_logits_that_are_wrong_where_the_best_token_is_right(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    forward = HashModel.forward
+    monkeypatch.setattr(HashModel, "forward", lambda self, *arguments: 1.05 * forward(self, *arguments))
+
+    assert signatures(make_trace(make_request()), "P22") == {"P22/logits-differ"}
+
+
 def test_p22_finds_both_dtypes_alike(make_request: Any, make_trace: Any, signatures: Any) -> None:
     trace = make_trace(make_request(logprobs=4))
 
