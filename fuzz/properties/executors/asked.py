@@ -24,14 +24,6 @@ def greedy_penalty(case: Trace) -> bool:
     return any(sampling.temperature == 0 and has_penalty(sampling) for sampling in _sampling(case))
 
 
-def effects(case: Trace) -> bool:
-    """A bias, a repetition penalty, or a draw with a seed."""
-    return any(
-        one.logit_bias or one.repetition_penalty != 1.0 or (one.seed is not None and one.temperature > 0)
-        for one in _sampling(case)
-    )
-
-
 def has_penalty(sampling: SamplingParams) -> bool:
     """Whether tokens that were there before are penalised."""
     return bool(sampling.presence_penalty or sampling.frequency_penalty or sampling.repetition_penalty != 1.0)

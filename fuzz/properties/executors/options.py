@@ -121,7 +121,6 @@ def sampler_metamorphics(lab: Lab, case: Trace) -> Iterator[Violation]:
     "Parameters have an effect",
     sources=("SAMPLE-05", "BATCH-27"),
     needs=(ScoresTokens,),
-    suits=asked.effects,
 )
 def parameters_have_an_effect(lab: Lab, _case: Trace) -> Iterator[Violation]:
     """A parameter that a request of the case uses works when it is strong.
@@ -129,16 +128,28 @@ def parameters_have_an_effect(lab: Lab, _case: Trace) -> Iterator[Violation]:
     With `logit_bias`: the largest bias forces a token, the smallest bans the first one chosen. With a seed and a
     temperature: another seed gives other tokens, unless equal ones are likely by their distributions. With these, or a
     repetition penalty: so it does under the smallest positive penalty, where the tokens of the prompt are drawn alike.
+    The last is tried with the longest prompt where no request of the case has any of it.
     """
-    for answer in lab.base.valid():
+    answers = tuple(lab.base.valid())
+    chosen = [answer.request for answer in answers if _draws_or_penalises(answer.request)]
+    if answers and not chosen:
+        chosen = [max((answer.request for answer in answers), key=lambda request: len(request.prompt))]
+    for answer in answers:
         request = answer.request
         if request.sampling.logit_bias and lab.tolerances.scale < STRONGEST:
             yield from _biased(lab, request)
-        seeded = request.sampling.seed is not None and request.sampling.temperature > 0
-        if seeded:
+        if _is_seeded(request):
             yield from _reseeded(lab, answer)
-        if seeded or request.sampling.repetition_penalty != 1.0:
-            yield from _strongest_penalty(lab, request)
+    for request in chosen:
+        yield from _strongest_penalty(lab, request)
+
+
+def _is_seeded(request: Request) -> bool:
+    return request.sampling.seed is not None and request.sampling.temperature > 0
+
+
+def _draws_or_penalises(request: Request) -> bool:
+    return _is_seeded(request) or request.sampling.repetition_penalty != 1.0
 
 
 def _with(request: Request, **changes: Any) -> Request:

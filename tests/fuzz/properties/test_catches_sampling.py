@@ -228,6 +228,17 @@ def test_p31_sees_a_bias_that_is_ignored(
     assert signatures(make_trace(make_request(logit_bias={99: 5.0})), "P31") == {"P31/bias-without-effect"}
 
 
+def test_p31_tries_the_smallest_penalty_where_no_request_has_any(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
+) -> None:
+    trace = make_trace(make_request())
+    assert signatures(trace, "P31") == set()
+
+    monkeypatch.setattr(penalties, "LARGEST", np.inf)
+
+    assert signatures(trace, "P31") == {"P31/seed-without-effect"}
+
+
 def test_p31_sees_a_seed_that_is_ignored(
     monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any, signatures: Any
 ) -> None:
