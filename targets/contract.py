@@ -93,6 +93,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cache_salt: str | None = None
     """Requests with different salts never share cached blocks."""
 
+    def with_sampling(self, **changes: Any) -> Request:
+        """The same request with these sampling parameters changed."""
+        return msgspec.structs.replace(self, sampling=msgspec.structs.replace(self.sampling, **changes))
+
 
 class TokenLogprobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Log-probabilities (natural logarithm, of the raw logits) at one position."""

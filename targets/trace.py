@@ -114,7 +114,7 @@ def with_defect(request: Request, defect: Defect) -> Request:
     value = parse_literal(defect.value)
     head, _, rest = defect.field.partition(".")
     if head == "sampling" and rest in request.sampling.__struct_fields__:
-        return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, **{rest: value}))
+        return request.with_sampling(**{rest: value})
     if head.startswith("prompt[") and head.endswith("]"):
         position = int(head[len("prompt[") : -1])
         prompt = request.prompt

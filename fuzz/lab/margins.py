@@ -131,7 +131,7 @@ def _reseeded(trace: Trace, name: str, trial: int) -> Trace:
         if request.id != name:
             return request
         seed = ((request.sampling.seed or 0) + 7919 * trial) % 2**31
-        return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, seed=seed))
+        return request.with_sampling(seed=seed)
 
     return _mapped(trace, changed)
 

@@ -54,7 +54,7 @@ def _with_stop(lab: Lab, request: Request, cut: StopCut) -> Request:
     stops = _stops_in(output, cut)
     if not all(stops) or len(request.sampling.stop) + len(stops) > lab.domain.max_stop:
         return request
-    return _with_sampling(request, stop=(*request.sampling.stop, *stops))
+    return request.with_sampling(stop=(*request.sampling.stop, *stops))
 
 
 def _stops_in(output: Sample, cut: StopCut) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def _output(lab: Lab, request: Request, tokens: int) -> Sample:
     changes["min_tokens"] = min(request.sampling.min_tokens, changes["max_tokens"])
     if request.sampling.seed is None and request.sampling.temperature != 0:
         changes |= {"temperature": 0.0, "n": 1}
-    asked = _with_sampling(request, **changes)
+    asked = request.with_sampling(**changes)
     answer = lab.alone(asked, **lab.defaults).answers.get(request.id)
     served = answer is not None and answer.accepted and answer.samples
     return answer.samples[0] if answer is not None and served else Sample(index=0)
@@ -89,8 +89,4 @@ def fitted(lab: Lab, request: Request) -> Request:
     longest = max(1, min(sampling.max_tokens, room - len(prompt)))
     shortest = min(sampling.min_tokens, longest)
     request = msgspec.structs.replace(request, prompt=prompt)
-    return _with_sampling(request, max_tokens=longest, min_tokens=shortest)
-
-
-def _with_sampling(request: Request, **changes: Any) -> Request:
-    return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, **changes))
+    return request.with_sampling(max_tokens=longest, min_tokens=shortest)

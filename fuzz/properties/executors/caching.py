@@ -74,8 +74,14 @@ def _names_keys(request: Request) -> bool:
 
 def _longest_of_blocks(lab: Lab) -> Answer | None:
     """The repeatable request with the longest prompt, if that is more than a block: less is never shared."""
-    chosen, block = longest(lab), lab.base.trace.knobs.get("block_size", lab.limits.block_size)
-    return chosen if chosen and isinstance(block, int) and len(chosen.request.prompt) > block else None
+    chosen, block = longest(lab), _block_size(lab)
+    return chosen if chosen and block and len(chosen.request.prompt) > block else None
+
+
+def _block_size(lab: Lab) -> int:
+    """Tokens in a block of the cache; 0 where that is not known."""
+    size = lab.base.trace.knobs.get("block_size", lab.limits.block_size)
+    return size if isinstance(size, int) else 0
 
 
 def _rivals(lab: Lab, request: Request) -> Iterator[Request]:
@@ -111,8 +117,8 @@ def _shared(lab: Lab, answer: Answer | None, other: Request) -> Iterator[Violati
 def _never_hits(lab: Lab, chosen: Answer) -> Iterator[Violation]:
     """Whether an immediate repeat on a fresh executor is served from the cache, where the target's numbers allow it."""
     request = chosen.request
-    block = lab.base.trace.knobs.get("block_size", lab.limits.block_size)
-    if not isinstance(block, int) or len(request.prompt) <= block or request.sampling.prompt_logprobs is not None:
+    block = _block_size(lab)
+    if not block or len(request.prompt) <= block or request.sampling.prompt_logprobs is not None:
         return
     prompts = [answer.request.prompt[: block + 1] for answer in lab.base.valid()]
     if prompts.count(request.prompt[: block + 1]) < 2:

@@ -69,7 +69,7 @@ def seed_scope(lab: Lab, case: Trace) -> Iterator[Violation]:
         backward = lab.record(msgspec.structs.replace(case, arrivals=arrivals[::-1]))
         yield from relate(lab, "P18", forward, backward, BATCH, pairs=names)
     for request in [_parent(lab, answer.request) for answer in seeded[:MOST_PARENTS]]:
-        many, single = lab.alone(request), lab.alone(_with(request, n=1))
+        many, single = lab.alone(request), lab.alone(request.with_sampling(n=1))
         if request.sampling.n > 1 and many.sound and many.answers[request.id].accepted:
             yield from relate(lab, "P18", single, many, BATCH, pairs=[(request.id, request.id)])
             yield from _alike(lab, many.answers[request.id])
@@ -152,15 +152,11 @@ def _draws_or_penalises(request: Request) -> bool:
     return _is_seeded(request) or request.sampling.repetition_penalty != 1.0
 
 
-def _with(request: Request, **changes: Any) -> Request:
-    return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, **changes))
-
-
 def rewritten(lab: Lab, case: Trace, change: Change) -> Trace:
     """The case with the sampling parameters of its valid requests changed, as far as they stay in the domain."""
     arrivals = []
     for arrival in case.arrivals:
-        request = _with(arrival.request, **({} if arrival.defect else change(arrival.request)))
+        request = arrival.request.with_sampling(**({} if arrival.defect else change(arrival.request)))
         fine = not breaches(request, lab.domain, lab.limits)
         arrivals.append(msgspec.structs.replace(arrival, request=request) if fine else arrival)
     return msgspec.structs.replace(case, arrivals=tuple(arrivals))
@@ -219,9 +215,9 @@ def _rows_apart(lab: Lab, case: Trace, sampled: list[Request]) -> Iterator[Viola
     added = {name: value for name, value in FILTERS.items() if name in lab.domain.supported}
     own = {name: getattr(first.sampling, name) for name in added}
     filters = {name: own[name] if own[name] != getattr(NEUTRAL, name) else value for name, value in added.items()}
-    request = _with(first, n=1, max_tokens=longer, **filters)
+    request = first.with_sampling(n=1, max_tokens=longer, **filters)
     copies = [
-        msgspec.structs.replace(_with(request, temperature=warmth, seed=1), id=f"{request.id}-at-{warmth:g}")
+        msgspec.structs.replace(request.with_sampling(temperature=warmth, seed=1), id=f"{request.id}-at-{warmth:g}")
         for warmth in (COLD, HOT)
     ]
     fine = [copy for copy in copies if not breaches(copy, lab.domain, lab.limits)]
@@ -236,7 +232,7 @@ def _parent(lab: Lab, request: Request) -> Request:
         return request
     room = lab.limits.context_length - len(request.prompt)
     longer = max(request.sampling.max_tokens, min(DRAWN_TOKENS, room))
-    several = _with(request, n=CHILDREN, temperature=HOT, max_tokens=longer, top_k=0, top_p=1.0, min_p=0.0)
+    several = request.with_sampling(n=CHILDREN, temperature=HOT, max_tokens=longer, top_k=0, top_p=1.0, min_p=0.0)
     return request if breaches(several, lab.domain, lab.limits) else several
 
 
@@ -274,7 +270,7 @@ def _reseeded(lab: Lab, answer: Answer) -> Iterator[Violation]:
     first = alone.answers[request.id]
     if not first.samples[0].tokens or _collision(lab, first, 0) >= COLLISION:
         return
-    other = lab.alone(_with(request, seed=((request.sampling.seed or 0) + ANOTHER_SEED) % 2**31))
+    other = lab.alone(request.with_sampling(seed=((request.sampling.seed or 0) + ANOTHER_SEED) % 2**31))
     again = other.answers[request.id].samples if other.sound else ()
     if again and again[0].tokens == first.samples[0].tokens:
         message = f"{request.id}: another seed gives the same {len(first.samples[0].tokens)} tokens"
@@ -297,18 +293,19 @@ def _biased(lab: Lab, request: Request) -> Iterator[Violation]:
     bound = lab.domain.bounds.get("logit_bias")
     if bound is None or bound.maximum is None or bound.minimum is None or bound.maximum < 100 or bound.minimum > -100:
         return
-    plain = _with(request, temperature=0.0, n=1, logit_bias={}, repetition_penalty=1.0, min_tokens=0, max_tokens=1)
-    plain = _with(plain, json_schema=None)
+    plain = request.with_sampling(
+        temperature=0.0, n=1, logit_bias={}, repetition_penalty=1.0, min_tokens=0, max_tokens=1, json_schema=None
+    )
     token = next(iter(request.sampling.logit_bias))
     usual = _first(lab, plain)
-    forced = _first(lab, _with(plain, logit_bias={token: bound.maximum}))
+    forced = _first(lab, plain.with_sampling(logit_bias={token: bound.maximum}))
     if usual is None or forced is None:
         return
     lab.tally.looked += 1
     if forced != token:
         message = f"{request.id}: a bias of {bound.maximum:g} for token {token} gives token {forced}"
         yield Violation(code="P31", slug="bias-without-effect", message=message, request_id=request.id)
-    elif _first(lab, _with(plain, logit_bias={usual: bound.minimum})) == usual:
+    elif _first(lab, plain.with_sampling(logit_bias={usual: bound.minimum})) == usual:
         message = f"{request.id}: token {usual} is chosen in spite of a bias of {bound.minimum:g}"
         yield Violation(code="P31", slug="ban-without-effect", message=message, request_id=request.id)
 

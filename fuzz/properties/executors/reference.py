@@ -230,7 +230,7 @@ def _padded(lab: Lab, request: Request, pad: int) -> Request:
         row = processed(rows[-1], sampling, request.prompt, (), lab.limits)
         lead = float(row.max() - row[pad]) + LEAD if np.isfinite(row[pad]) else lead
     bias = {pad: max(0.0, min(most, lead))}
-    return msgspec.structs.replace(request, sampling=msgspec.structs.replace(sampling, logit_bias=bias))
+    return request.with_sampling(logit_bias=bias)
 
 
 def _neighbour(lab: Lab, request: Request, length: int) -> Request:

@@ -188,18 +188,14 @@ def _undecided(lab: Lab, request: Request) -> Request:
 
 def _one_filter(lab: Lab, request: Request) -> Iterator[Request]:
     """The request with its best tokens close to each other, and each filter alone set to cut between them."""
-    plain = _sampled_with(request, **{name: getattr(NEUTRAL, name) for name in CUTS})
+    plain = request.with_sampling(**{name: getattr(NEUTRAL, name) for name in CUTS})
     row = _first_row(lab, plain)
     if row is None or plain.sampling.temperature < COLDEST:
         return
     close = _close(lab, plain, row)
     for name, value in CUTS.items():
         if close is not None and name in lab.domain.supported:
-            yield _sampled_with(close, **{name: value})
-
-
-def _sampled_with(request: Request, **changes: Any) -> Request:
-    return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, **changes))
+            yield close.with_sampling(**{name: value})
 
 
 def _close(lab: Lab, request: Request, row: Row) -> Request | None:
@@ -217,7 +213,7 @@ def _close(lab: Lab, request: Request, row: Row) -> Request | None:
         token: sampling.logit_bias.get(token, 0.0) + best - float(row[token]) - behind * sampling.temperature
         for token, behind in zip(chosen, CANDIDATES, strict=False)
     }
-    biased = _sampled_with(request, logit_bias=sampling.logit_bias | raised)
+    biased = request.with_sampling(logit_bias=sampling.logit_bias | raised)
     return None if breaches(biased, lab.domain, lab.limits) else biased
 
 
@@ -232,7 +228,7 @@ def _cutting(lab: Lab, request: Request) -> Request:
     if row is None or 1 < support(row, sampling, lab.tolerances.floor)[1].sum() < len(CANDIDATES):
         return request
     changes = {name: value for name, value in CUTS.items() if getattr(sampling, name) != getattr(NEUTRAL, name)}
-    return _sampled_with(request, **changes)
+    return request.with_sampling(**changes)
 
 
 def _draws(lab: Lab, series: Sequence[_Series]) -> Trace:
@@ -254,7 +250,7 @@ def _draw_id(number: int, seed: int) -> str:
 def _for_one_token(request: Request, seed: int) -> Request:
     fewest = min(1, request.sampling.min_tokens)
     changes: dict[str, Any] = {"max_tokens": 1, "min_tokens": fewest, "n": 1, "logprobs": None}
-    return _sampled_with(request, **changes, prompt_logprobs=None, stop=(), seed=seed)
+    return request.with_sampling(**changes, prompt_logprobs=None, stop=(), seed=seed)
 
 
 def _chance(tokens: list[int], expected: Row) -> float:

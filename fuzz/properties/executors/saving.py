@@ -115,7 +115,7 @@ def _run(lab: Lab, trace: Trace, request_id: str, fork_id: str, seed: int | None
 def _drawn(lab: Lab, request: Request, seed: int) -> Request:
     """The request with draws that a seed fixes, at a temperature at which they differ."""
     warmth = request.sampling.temperature or 1.0
-    drawn = replace(request, sampling=replace(request.sampling, temperature=warmth, seed=seed))
+    drawn = request.with_sampling(temperature=warmth, seed=seed)
     return request if breaches(drawn, lab.domain, lab.limits) else drawn
 
 
