@@ -129,10 +129,19 @@ def _read_object(text: str, members: dict[str, Schema]) -> list[Reading]:
 
 
 def _followed(readings: list[Reading], part: str | Schema) -> list[Reading]:
-    """The readings continued by a literal text or by a value of a schema."""
+    """The readings continued by a literal text or by a value of a schema.
+
+    Where the text has run out, anything that begins there will do, and so the first: all ways to go on from there grow
+    with a power of what is left to write.
+    """
     continued = (
         Reading(later.rest, reading.missing + later.missing)
         for reading in readings
-        for later in (_literal(part, reading.rest) if isinstance(part, str) else _read(part, reading.rest))
+        for later in _continued(reading.rest, part)
     )
     return list(dict.fromkeys(continued))
+
+
+def _continued(text: str, part: str | Schema) -> list[Reading]:
+    found = _literal(part, text) if isinstance(part, str) else _read(part, text)
+    return found if text else found[:1]
