@@ -42,12 +42,12 @@ def test_observing_properties_judge_every_case_and_one_other_joins_them() -> Non
 
 
 def test_a_property_gets_no_turn_on_a_case_that_does_not_suit_it() -> None:
-    description = msgspec.structs.replace(DESCRIPTION, relating=("P18",))
-    hot = Request(id="a", prompt=(1,), sampling=SamplingParams(temperature=1.0, seed=1))
+    description = msgspec.structs.replace(DESCRIPTION, relating=("P24",))
+    penalised = Request(id="a", prompt=(1,), sampling=SamplingParams(temperature=0.0, presence_penalty=1.0))
     chosen = Rotation(description, random.Random(0))
 
     assert chosen.next(PLAIN) == DESCRIPTION.observing
-    assert chosen.next(Trace(arrivals=(Arrival(request=hot),))) == (*DESCRIPTION.observing, "P18")
+    assert chosen.next(Trace(arrivals=(Arrival(request=penalised),))) == (*DESCRIPTION.observing, "P24")
 
 
 def test_a_malformed_case_is_judged_by_the_properties_of_malformed_ones() -> None:

@@ -67,3 +67,12 @@ def test_a_long_list_is_read_in_linear_time() -> None:
     text = "[" + ",".join(["[1,2,3]"] * 150)
 
     assert viable({"type": "array", "items": inner}, text)
+
+
+def test_a_beginning_is_completed_in_one_way_however_many_there_are() -> None:
+    constants: Schema = {"enum": list(range(100, 140))}
+    row: Schema = {"type": "array", "items": constants, "minItems": 30, "maxItems": 40}
+    table: Schema = {"type": "array", "items": row, "minItems": 30}
+
+    assert all(viable(table, text) for text in ("", "[", "[[1", "[[100,139,12"))
+    assert not viable(table, "[[100,14")
