@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 from fuzz.lab.server_answers import is_repeatable
+from strategies.http.breaking.editing import json_of
 from targets.http.case import Exchange, HttpCase, Intent
 from targets.http.dialects import dialect_named
 from targets.http.dialects.model import EndpointKind
-from targets.http.wire import bytes_of
 
 
 def answers(case: HttpCase) -> bool:
@@ -36,5 +34,5 @@ def _is_repeatable(name: str, exchange: Exchange) -> bool:
     endpoint = dialect.endpoint(exchange.endpoint)
     if endpoint is None or endpoint.kind not in (EndpointKind.COMPLETE, EndpointKind.CHAT):
         return False
-    body = json.loads(bytes_of(exchange.message.body))
-    return isinstance(body, dict) and is_repeatable(dialect, body)
+    body = json_of(exchange.message)
+    return body is not None and is_repeatable(dialect, body)
