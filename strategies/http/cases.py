@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from strategies.http.breaking import EDITS, HUGE_EDITS
+from strategies.http.breaking.editing import json_of
 from strategies.http.space import HttpSpace
 from strategies.http.valid import draw_body
 from strategies.source import Source, drawn
@@ -39,7 +40,7 @@ def draw_case(source: Source, space: HttpSpace) -> HttpCase:
     if way == "malformed":
         return case_of(space, draw_edited(source, space))
     if way == "gone":
-        return case_of(space, _leaving(source, draw_valid(source, space, space.generating)))
+        return case_of(space, leaving(source, space, draw_valid(source, space, space.generating)))
     if way == "together":
         exchanges = tuple(draw_valid(source, space, space.generating) for _ in range(source.integer(2, 4)))
         return HttpCase(dialect=space.api.dialect, exchanges=exchanges, concurrent=True)
@@ -95,14 +96,19 @@ def judged(space: HttpSpace, exchange: Exchange) -> Exchange:
     return msgspec.structs.replace(exchange, intent=Intent.EITHER, defect=None)
 
 
-def _leaving(source: Source, exchange: Exchange) -> Exchange:
-    kind = source.integer(0, 3)
-    if kind < 2:
-        hang_up = HangUp(after_event=source.integer(0, 6))
-    elif kind == 2:
-        hang_up = HangUp(after_byte=source.choice((0, 1, 17, 200)))
+def leaving(source: Source, space: HttpSpace, exchange: Exchange, latest: int = 6) -> Exchange:
+    """The exchange with a client that goes away, mostly while its answer is being made.
+
+    In a stream that is before or after up to `latest` events; an answer at once is made when its first byte comes.
+    """
+    if source.boolean(0.25):
+        return msgspec.structs.replace(exchange, hang_up=HangUp(after_sent=source.integer(0, 200)))
+    endpoint, body = space.dialect.endpoint(exchange.endpoint), json_of(exchange.message)
+    streams = endpoint is not None and body is not None and space.dialect.streams(endpoint, body)
+    if streams and source.boolean(0.7):
+        hang_up = HangUp(after_event=source.integer(0, latest))
     else:
-        hang_up = HangUp(after_sent=source.integer(0, 200))
+        hang_up = HangUp(after_byte=source.choice((0, 1, 17, 200) if streams else (0, 0, 0, 0, 1, 17)))
     return msgspec.structs.replace(exchange, hang_up=hang_up)
 
 

@@ -9,10 +9,10 @@ import msgspec
 
 from strategies.http.breaking import EDITS
 from strategies.http.breaking.editing import json_of, with_json
-from strategies.http.cases import draw_case, draw_valid, judged
+from strategies.http.cases import draw_case, draw_valid, judged, leaving
 from strategies.http.space import HttpSpace
 from strategies.source import RandomSource, Source
-from targets.http.case import Exchange, HangUp, HttpCase, Intent
+from targets.http.case import Exchange, HttpCase, Intent
 
 _MOST = 6
 """Exchanges in a case."""
@@ -86,10 +86,10 @@ def _drop(source: Source, space: HttpSpace, case: HttpCase) -> HttpCase:
 
 
 def _hang_up(source: Source, space: HttpSpace, case: HttpCase) -> HttpCase:
-    del space
     exchange = source.choice(case.exchanges)
-    hang_up = None if source.boolean(0.2) else HangUp(after_event=source.integer(0, 20))
-    return _replaced(case, exchange, msgspec.structs.replace(exchange, hang_up=hang_up))
+    stays = exchange.hang_up is not None and source.boolean(0.2)
+    new = msgspec.structs.replace(exchange, hang_up=None) if stays else leaving(source, space, exchange, latest=20)
+    return _replaced(case, exchange, new)
 
 
 def _toggle(source: Source, space: HttpSpace, case: HttpCase) -> HttpCase:

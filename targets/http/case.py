@@ -69,7 +69,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class HangUp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where the client goes away, abruptly (a reset). Exactly one of the places is set."""
+    """Where the client goes away: by a reset once it has read something, else by closing. One of the places is set."""
 
     after_sent: int | None = None
     """Bytes of the request that were sent."""
@@ -82,6 +82,11 @@ class HangUp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         places = (self.after_sent, self.after_event, self.after_byte)
         if sum(place is not None for place in places) != 1 or any(place is not None and place < 0 for place in places):
             raise ValueError("a hang-up has exactly one of after_sent, after_event and after_byte, none negative")
+
+    @property
+    def is_before_answer(self) -> bool:
+        """Whether nothing of the response is read."""
+        return self.after_sent is not None or self.after_byte == 0
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -21,7 +21,7 @@ from targets.http.wire import serialise
 CONNECT_SECONDS = 3.0
 _SEND_SIZE = 2**18
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""`SO_LINGER` with zero seconds: close sends a reset, as a client that died does."""
+"""`SO_LINGER` with zero seconds: close sends a reset."""
 
 
 @dataclass
@@ -128,7 +128,9 @@ def _exchange(client: Client, exchange: Exchange, kept: _Connection | None) -> t
         except OSError as error:
             return Reply(end=End.REFUSED, problem=str(error), seconds=time.monotonic() - started), None
     reply = _converse(client, exchange, connection, until)
-    if reply.end is not End.COMPLETE:
+    if exchange.hang_up and exchange.hang_up.is_before_answer:
+        connection.close()  # a reset could overtake the request, and the server would never see it
+    elif reply.end is not End.COMPLETE:
         connection.vanish()
     return msgspec.structs.replace(reply, seconds=time.monotonic() - started), connection
 

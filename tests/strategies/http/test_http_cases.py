@@ -16,6 +16,7 @@ from strategies.http.cases import (
     draw_valid,
     http_cases,
     judged,
+    leaving,
     malformed_requests,
     valid_requests,
 )
@@ -81,6 +82,18 @@ def test_cases_of_every_kind_are_generated(space: HttpSpace) -> None:
     assert any(case.concurrent for case in cases)
     assert any(exchange.hang_up for case in cases for exchange in case.exchanges)
     assert any(exchange.reuse for case in cases for exchange in case.exchanges)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_clients_mostly_leave_while_their_answer_is_being_made(stream: bool) -> None:
+    body = {"model": "m", "prompt": "x", "stream": stream}
+    exchange = Exchange(message=json_message("/v1/completions", body), endpoint="completions")
+    source = RandomSource(random.Random(5))
+    places = [left.hang_up for _ in range(300) if (left := leaving(source, OPENAI, exchange)).hang_up]
+    assert len(places) == 300
+    while_made = [place for place in places if (place.after_event is not None if stream else place.after_byte == 0)]
+    assert len(while_made) > 130
+    assert any(place.after_sent is not None for place in places)
 
 
 def test_equal_seeds_give_equal_cases(space: HttpSpace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -139,6 +140,22 @@ def test_a_hang_up_while_sending_leaves_the_rest_unsent(serve: Serve) -> None:
     assert reply.end is End.HUNG_UP
     assert done.wait(5)
     assert received == [b"POST "]
+
+
+def test_a_client_that_leaves_while_it_waits_has_sent_everything(serve: Serve) -> None:
+    received = []
+    done = threading.Event()
+
+    def listen(connection: socket.socket) -> None:
+        time.sleep(0.2)
+        received.append(read_request(connection))
+        received.append(connection.recv(1))
+        done.set()
+
+    reply = send(serve(listen), Exchange(message=POST, hang_up=HangUp(after_byte=0)))
+    assert reply.end is End.HUNG_UP
+    assert done.wait(5)
+    assert [received[0][:5], received[1]] == [b"POST ", b""]
 
 
 def test_a_slow_sender_sends_the_same_bytes(serve: Serve) -> None:
