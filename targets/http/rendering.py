@@ -8,18 +8,22 @@ import shlex
 import msgspec
 
 from targets.http.address import Address, redact, redact_header
-from targets.http.case import Exchange, Framing, Message
+from targets.http.case import Exchange, Framing, HangUp, Message
 from targets.http.wire import bytes_of, serialise
 
 _LONGEST = 4000
 
 
 def replay_command(exchange: Exchange, address: Address) -> str:
-    """A shell command that sends the same request: curl where curl can, else Python's socket. Secrets are hidden."""
+    """A shell command that sends the same request: curl where curl can, else Python's socket. Secrets are hidden.
+
+    It goes away where the exchange does.
+    """
     message = exchange.message
     body = bytes_of(message.body)
     special = message.raw or message.framing in (Framing.BARE, Framing.UNENDED) or not message.host
-    if special or exchange.half_close or b"\x00" in body or len(body) > _LONGEST or not _is_text(body):
+    leaves = exchange.hang_up or exchange.half_close
+    if special or leaves or b"\x00" in body or len(body) > _LONGEST or not _is_text(body):
         return _through_socket(exchange, address)
     parts = ["curl", "-sS", "-i", "-N", *_literally(message.path), "-X", message.method]
     parts.append(f"{address.url}{redact(message.path)}")
@@ -40,14 +44,33 @@ def _literally(path: str) -> list[str]:
 def _through_socket(exchange: Exchange, address: Address) -> str:
     if _size(exchange) > _LONGEST:
         return "inferfuzz replay (the request is too long for a command line)"
-    packed = base64.b64encode(serialise(_without_secrets(exchange.message), address.authority)).decode()
-    ending = "s.shutdown(1);" if exchange.half_close else ""
-    script = (
-        "import base64,socket;"
-        f"s=socket.create_connection(({address.host!r},{address.port}),10);"
-        f"s.sendall(base64.b64decode({packed!r}));{ending}s.settimeout(10);print(s.recv(65536))"
+    hang_up = exchange.hang_up
+    data = serialise(_without_secrets(exchange.message), address.authority)
+    packed = base64.b64encode(data[: hang_up.after_sent] if hang_up else data).decode()
+    steps = (
+        "import base64,itertools,socket",
+        f"s=socket.create_connection(({address.host!r},{address.port}),10)",
+        f"s.sendall(base64.b64decode({packed!r}))",
+        *(["s.shutdown(1)"] if exchange.half_close else []),
+        *_reading(hang_up),
     )
-    return shlex.join(["python3", "-c", script])
+    return shlex.join(["python3", "-c", ";".join(steps)])
+
+
+def _reading(hang_up: HangUp | None) -> tuple[str, ...]:
+    """What is read of the answer before the client leaves."""
+    if hang_up is None:
+        return ("print(s.recv(65536))",)
+    if hang_up.is_before_answer:
+        return ("s.close()",)
+    if hang_up.after_byte is not None:
+        return (f"print(s.recv({hang_up.after_byte},socket.MSG_WAITALL))",)
+    # An event ends with an empty line or is a line of JSON; the head ends with an empty line of its own.
+    ends = r"""l==b'\n' or l[:1]==b'{'""" if hang_up.after_event else r"""l==b'\r\n'"""
+    return (
+        "f=s.makefile('rb',0)",
+        f"print(*itertools.islice((l for l in f if {ends}),{hang_up.after_event or 1}))",
+    )
 
 
 def _without_secrets(message: Message) -> Message:

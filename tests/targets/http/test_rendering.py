@@ -6,14 +6,16 @@ import base64
 import json
 import shlex
 import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 
 import msgspec
 import pytest
 
 from targets.http.address import Address
-from targets.http.case import Exchange, Framing, Message, Piece
+from targets.http.case import Exchange, Framing, HangUp, Message, Piece
 from targets.http.mock import MockServer, mock_server
 from targets.http.rendering import replay_command
 from targets.http.wire import json_message
@@ -56,6 +58,40 @@ def test_bytes_that_curl_cannot_send_go_through_a_socket(server: MockServer) -> 
     command = replay_command(Exchange(message=message), Address(host="127.0.0.1", port=server.port))
     shown = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=20, check=True).stdout
     assert "400 Bad Request" in shown
+
+
+PLACES = [HangUp(after_byte=0), HangUp(after_byte=20), HangUp(after_event=0), HangUp(after_event=2)]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_client_that_leaves_leaves_again(place: HangUp) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+        command = replay_command(Exchange(message=json_message("/v1/completions", {}), hang_up=place), address)
+        with subprocess.Popen(shlex.split(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client:
+            connection, _ = listener.accept()
+            with connection:
+                assert connection.recv(65536).startswith(b"POST /v1/completions")
+                with pytest.raises(OSError, match=r"reset|pipe"):
+                    stream_for_ever(connection)
+            assert client.wait(10) == 0
+
+
+def stream_for_ever(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    while True:
+        connection.sendall(b"9\r\ndata: 1\n\n\r\n")
+        time.sleep(0.005)
+
+
+def test_of_a_request_that_is_broken_off_only_the_beginning_is_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = Address(host="127.0.0.1", port=listener.getsockname()[1])
+        exchange = Exchange(message=json_message("/v1/completions", {}), hang_up=HangUp(after_sent=5))
+        subprocess.run(shlex.split(replay_command(exchange, address)), timeout=20, check=True)
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(100) == b"POST "
 
 
 def test_a_broken_frame_goes_through_a_socket() -> None:
