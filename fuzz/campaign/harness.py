@@ -140,6 +140,8 @@ class ContainedHarness:
             verdict = self._served.lost(outcome)
         if verdict is not None:
             mark_features(self.probes, self.plan.arms, verdict.features)
+        if answered and verdict is not None and self._served is not None and self._served.wounded(verdict):
+            self.renew()
         return Trial(case, msgspec.structs.replace(outcome, reply=None), verdict, codes)
 
     def _patience(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fuzz.contain.outcome import Fate, Outcome
 from fuzz.lab.server_lab import HEALTH
+from fuzz.lab.servers import WOUNDS
 from fuzz.properties.model import Verdict, Violation
 from targets.contract import Target
 from targets.http.keeper import VARIABLE, Keeper
@@ -32,6 +33,10 @@ class Served:
             return None
         message = f"the server died: {outcome.message or outcome.fate.value}"
         return Verdict(violations=(Violation(code=HEALTH, slug="server-died", message=message),), checked=(HEALTH,))
+
+    def wounded(self, verdict: Verdict) -> bool:
+        """Whether the server lives in the worker and is not to be trusted with the next case."""
+        return self.within and any(violation.code in WOUNDS for violation in verdict.violations)
 
     def discard(self) -> None:
         """End the server; the next worker starts another."""
