@@ -243,9 +243,9 @@ class HttpLab:
 
     def health(self) -> Violation | None:
         """What is wrong with the server after the case; asks the canary and, if that fails, once more."""
-        problem = self._canary_problem()
         # What nobody waits for may go on for a while, and a server may do one thing after the other.
         until = time.monotonic() + min(LONGEST_WAIT, sum(self._worst(asked, self._usual) for asked in self._asked))
+        problem = self._canary_problem()
         while problem is not None and problem.slug == "canary-late" and time.monotonic() < until:
             problem = self._canary_problem()
         if problem is None:
