@@ -111,7 +111,8 @@ class Triage:
             yield self._keep(finding)
         if time.monotonic() > until:
             return
-        finding = msgspec.structs.replace(finding, confirmation=self._confirm(trial, signature, codes))
+        confirmation = self._confirm(trial, signature, codes, further=flaky is not None)
+        finding = msgspec.structs.replace(finding, confirmation=confirmation)
         if flaky is not None:
             self.tries[flaky.id] += 1
             finding = msgspec.structs.replace(finding, duplicates=flaky.duplicates + 1)
@@ -215,11 +216,12 @@ class Triage:
             return trial.codes
         return (head,) if signature in signatures(self.bench.judge(trial.case, (head,), hasty=True)) else trial.codes
 
-    def _confirm(self, trial: Trial, signature: str, codes: tuple[str, ...] | None) -> Confirmation:
+    def _confirm(self, trial: Trial, signature: str, codes: tuple[str, ...] | None, *, further: bool) -> Confirmation:
+        """How often it repeats; of a further case for a flaky finding only whether it always does."""
         if trial.outcome.fate is Fate.HUNG:
             return Confirmation(attempts=1, repeated=1)  # each replay would take the full deadline, and one was made
         repeated = self._repeat(trial.case, signature, codes, CONFIRMATIONS)
-        if repeated == CONFIRMATIONS:
+        if repeated == CONFIRMATIONS or further:
             return Confirmation(attempts=CONFIRMATIONS, repeated=repeated)
         more = self._repeat(trial.case, signature, codes, FLAKY_ATTEMPTS - CONFIRMATIONS)
         return Confirmation(attempts=FLAKY_ATTEMPTS, repeated=repeated + more)

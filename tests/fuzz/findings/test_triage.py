@@ -190,6 +190,24 @@ def test_a_failure_that_did_not_repeat_is_part_of_a_later_one_that_does_and_has_
     assert not finding.confirmation.flaky
 
 
+def test_of_a_further_case_only_is_asked_whether_it_always_repeats() -> None:
+    turns = iter([True, False])
+    bench_turns: list[tuple[int, ...]] = []
+
+    def rule(values: tuple[int, ...]) -> tuple[str, ...]:
+        bench_turns.append(values)
+        return ("P1/luck",) if next(turns, False) else ()
+
+    triage, bench = triage_of(rule)
+    take(triage, bench, 1, 2)
+    turns = iter([True])
+    bench_turns.clear()
+    take(triage, bench, 7)
+    assert len(bench_turns) == 1 + CONFIRMATIONS
+    (finding,) = triage.findings.values()
+    assert finding.confirmation.attempts == FLAKY_ATTEMPTS
+
+
 def test_only_so_many_further_cases_of_a_failure_that_never_repeats_are_tried() -> None:
     failing = [True]
     triage, bench = triage_of(lambda _values: ("P1/luck",) if failing.pop() else ())
