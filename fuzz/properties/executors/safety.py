@@ -70,7 +70,7 @@ def liveness(lab: Lab, _case: Trace) -> Iterator[Violation]:
         if recording.failure is None:
             yield from unended(recording)
             yield from wrong_endings(recording)
-        yield from _starved(recording)
+        yield from starvation(recording)
 
 
 @register("P3", "Health after any case", sources=("VALID-31", "VALID-01", "FINITE-06", "LIFE-08"))
@@ -229,21 +229,22 @@ def _after_abort(answer: Answer) -> Iterator[Violation]:
             yield Violation(code="P2", slug="token-after-abort", message=message, request_id=name)
 
 
-def _starved(recording: Recording) -> Iterator[Violation]:
+def starvation(recording: Recording) -> Iterator[Violation]:
     """Requests in order of arrival; a pause of the oldest unfinished one in which a younger one gets tokens."""
     begun = [answer for answer in recording.answers.values() if answer.accepted and answer.progress]
     begun.sort(key=lambda answer: answer.submitted or 0)
     for place, answer in enumerate(begun):
         others_end = max((older.progress[-1] for older in begun[:place]), default=-1)
         for before, after in zip(answer.progress, answer.progress[1:], strict=False):
-            if after - before <= STARVED_STEPS or before < others_end:
+            since = max(before, others_end)
+            if after - since <= STARVED_STEPS:
                 continue
             for younger in begun[place + 1 :]:
-                served = sum(before < step < after for sample in younger.samples[:1] for step in sample.steps)
+                served = sum(since < step < after for sample in younger.samples[:1] for step in sample.steps)
                 if served >= STARVED_STEPS:
                     name = answer.request.id
                     message = (
-                        f"{name}, the oldest request, paused from step {before} to {after} "
+                        f"{name}, the oldest request, paused from step {since} to {after} "
                         f"while {younger.request.id} got {served} tokens"
                     )
                     yield Violation(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fuzz.lab.recording import Answer, Recording, Sample
-from fuzz.properties.executors.safety import AFTER_END, wrong_endings
+from fuzz.properties.executors.safety import AFTER_END, starvation, wrong_endings
 from targets.contract import Output, Request, RequestRejected
 from targets.reference import executor as engine
 from targets.reference.executor import ReferenceExecutor
@@ -103,6 +103,26 @@ def test_p2_sees_that_the_oldest_request_is_preempted(
     monkeypatch.setattr(Scheduler, "_reserve", reserve)
 
     assert signatures(trace, "P2") == {"P2/starved"}
+
+
+def answered(request: Request, submitted: int, *steps: int) -> Answer:
+    sample = Sample(index=0, tokens=tuple(range(len(steps))), steps=steps, terminals=1)
+    return Answer(request=request, submitted=submitted, progress=steps, samples=(sample,))
+
+
+@pytest.mark.parametrize(("younger", "starved"), [((7, 8, 9, 10), True), ((3, 4, 5, 12), False)])
+def test_p2_sees_that_the_request_that_has_become_the_oldest_goes_on_waiting(
+    make_request: Any, make_trace: Any, younger: tuple[int, ...], starved: bool
+) -> None:
+    names = ("oldest", "preempted", "younger")
+    steps = (range(1, 7), (2, 11), younger)
+    answers = {
+        name: answered(make_request(name), submitted, *taken)
+        for submitted, (name, taken) in enumerate(zip(names, steps, strict=True))
+    }
+    recording = Recording(trace=make_trace(make_request()), answers=answers)
+
+    assert [one.slug for one in starvation(recording)] == ["starved"] * starved
 
 
 def test_p2_sees_tokens_after_an_abort(
