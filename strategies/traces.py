@@ -37,8 +37,8 @@ def malformed_traces(space: Space) -> st.SearchStrategy[Trace]:
 
 
 def draw_trace(source: Source, space: Space) -> Trace:
-    """A valid trace; one in ten fills the smallest block pool, if the target has that knob and the pool is small."""
-    if source.boolean(0.1):
+    """A valid trace; one in seven fills the smallest block pool, if the target has that knob and the pool is small."""
+    if source.boolean(0.15):
         knobs = draw_small_pool(source, space)
         setting = setting_under(space, knobs)
         if 0 < (setting.geometry.pool or 0) <= PRESSURE_TOKENS:

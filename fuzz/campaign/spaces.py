@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from strategies.http.openapi import SchemaCases
     from strategies.http.space import HttpSpace
     from strategies.space import Space
+    from strategies.stage import TraceStage
     from targets.graph.case import GraphCase
     from targets.http.case import HttpCase
     from targets.trace import Trace
@@ -51,6 +52,8 @@ class TraceSpace:
     """Traces for an executor."""
 
     space: Space
+    stage: TraceStage
+    """Every combination of options once."""
     kind: str = "trace"
 
     def generate(self, generator: Random) -> Case:
@@ -58,6 +61,10 @@ class TraceSpace:
         from strategies.generate import generate_trace
 
         return generate_trace(generator, self.space, malformed=generator.random() < MALFORMED_SHARE)
+
+    def deal(self, generator: Random) -> Case | None:
+        """The next case of the stage; None when all have been dealt."""
+        return self.stage.next(generator)
 
     def mutate(self, case: Case, generator: Random) -> Case:
         """An edited trace."""
@@ -234,8 +241,10 @@ def space_for(target: Target, constants: tuple[int, ...] = (), schema: bytes = b
         offered = _schema_cases(schema, space) if schema else None
         return HttpCaseSpace(space, DeterministicStage(space), offered)
     from strategies.space import space_of
+    from strategies.stage import TraceStage
 
-    return TraceSpace(space_of(target, constants))
+    traces = space_of(target, constants)
+    return TraceSpace(traces, TraceStage(traces))
 
 
 def _schema_cases(schema: bytes, space: HttpSpace) -> SchemaCases | None:

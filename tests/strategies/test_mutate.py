@@ -91,7 +91,7 @@ def test_an_empty_trace_gets_requests(space: Space) -> None:
 def test_every_edit_changes_some_trace(space: Space) -> None:
     random = Random(8)
     source = RandomSource(random)
-    traces = [generate_trace(random, space) for _ in range(60)]
+    traces = [generate_trace(random, space) for _ in range(120)]
     scenes = [Scene(setting_under(space, trace.knobs), trace.arrivals, trace.knobs) for trace in traces]
     idle = [edit for edit in EDITS if all(edit(source, scene) == scene for scene in scenes)]
     assert idle == []

@@ -14,6 +14,7 @@ from fuzz.engines.choice import ENGINES, choose, has_atheris
 from fuzz.engines.model import Plan
 from fuzz.probes.plan import plan_probes
 from strategies.space import Space
+from strategies.stage import TraceStage
 
 __all__ = ["EnginesBenchmark", "render", "run"]
 
@@ -55,7 +56,8 @@ def run(
 def planted_space() -> TraceSpace:
     """Traces for the planted scheduler, with the constants of its source."""
     constants = plan_probes([scheduler.__name__]).constants.integers
-    return TraceSpace(Space(limits=scheduler.LIMITS, constants=constants))
+    space = Space(limits=scheduler.LIMITS, constants=constants)
+    return TraceSpace(space, TraceStage(space))
 
 
 def search(engine: str, seconds: float, seed: int) -> Search:
