@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from targets.http.dialects.fields import lookup, placed
 from targets.http.dialects.model import Answer, ApiLimits, Choice, Dialect, Endpoint, EndpointKind, Json, Problem
 
 NOT_JSON = Problem("body-not-json", "a successful body is not JSON")
@@ -33,22 +34,6 @@ def difference(left: Choice, right: Choice) -> str:
     return "" if close and len(left.logprobs or ()) == len(right.logprobs or ()) else "logprobs"
 
 
-def lookup(body: Json, path: tuple[str, ...]) -> Json:
-    """What lies at a path of names; None if nothing does."""
-    for name in path:
-        body = body.get(name) if isinstance(body, dict) else None
-    return body
-
-
-def placed(body: dict[str, Json], path: tuple[str, ...], value: Json) -> dict[str, Json]:
-    """The body with a value at a path of names."""
-    name, *rest = path
-    if not rest:
-        return body | {name: value}
-    inner = body.get(name)
-    return body | {name: placed(inner if isinstance(inner, dict) else {}, tuple(rest), value)}
-
-
 def is_greedy(dialect: Dialect, body: Json) -> bool:
     """Whether a request asks for the best tokens, not for draws."""
     return all(lookup(body, path) == value for path, value in dialect.greedy)
@@ -57,19 +42,6 @@ def is_greedy(dialect: Dialect, body: Json) -> bool:
 def is_repeatable(dialect: Dialect, body: Json) -> bool:
     """Whether a request is greedy, or has a seed where the dialect knows seeds."""
     return is_greedy(dialect, body) or (dialect.seed_field is not None and lookup(body, dialect.seed_field) is not None)
-
-
-def prompt_bytes(body: dict[str, Json]) -> int:
-    """Bytes of the texts that a model has to read, at least as many as tokens; a list of ids counts each as one."""
-    return sum(_read_size(body.get(name)) for name in ("prompt", "messages", "system", "input"))
-
-
-def _read_size(value: Json) -> int:
-    if isinstance(value, str):
-        return len(value.encode(errors="replace"))
-    if isinstance(value, dict):
-        return _read_size(value.get("content", value.get("text")))
-    return sum(map(_read_size, value)) if isinstance(value, list) else int(value is not None)
 
 
 def canary_body(dialect: Dialect, endpoint: Endpoint, limits: ApiLimits) -> dict[str, Json]:

@@ -20,8 +20,6 @@ from fuzz.lab.server_answers import (
     busy,
     canary_body,
     is_repeatable,
-    lookup,
-    prompt_bytes,
     same_choices,
 )
 from fuzz.lab.server_causes import error_label, message_of, only_place, raised_in
@@ -30,6 +28,7 @@ from targets.errors import UsageError
 from targets.http.address import redact
 from targets.http.case import Exchange, HttpCase, HttpDefect, Intent, Message
 from targets.http.client import perform, send
+from targets.http.dialects.fields import lookup, prompt_bytes
 from targets.http.dialects.model import Answer, Endpoint, EndpointKind, Json, Problem
 from targets.http.rendering import replay_command
 from targets.http.reply import End, Reply

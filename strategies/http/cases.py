@@ -6,15 +6,18 @@ import msgspec
 from hypothesis import strategies as st
 
 from strategies.http.breaking import EDITS, HUGE_EDITS
-from strategies.http.breaking.editing import json_of
+from strategies.http.breaking.editing import json_of, with_json
 from strategies.http.space import HttpSpace
-from strategies.http.valid import draw_body
+from strategies.http.valid import draw_body, overhead_of
 from strategies.source import Source, drawn
 from targets.http.case import Exchange, Framing, HangUp, HttpCase, Intent, Message, Pace
-from targets.http.dialects.model import Endpoint
+from targets.http.dialects.fields import lookup, placed, prompt_bytes
+from targets.http.dialects.model import Endpoint, Json
 from targets.http.proof import prove
 from targets.http.wire import json_message
 
+MANY_TOKENS = 200
+"""What a client asks for that will not wait for it."""
 _ATTEMPTS = 8
 _WAYS = ("malformed",) * 9 + ("valid",) * 6 + ("gone",) * 2 + ("together",) * 4 + ("sequence",)
 
@@ -96,14 +99,26 @@ def judged(space: HttpSpace, exchange: Exchange) -> Exchange:
     return msgspec.structs.replace(exchange, intent=Intent.EITHER, defect=None)
 
 
+def longest(space: HttpSpace, body: dict[str, Json]) -> dict[str, Json]:
+    """The body asking for as many tokens as surely fit behind its prompt, if it asks for fewer."""
+    limits, place = space.api.limits, space.dialect.max_tokens_field
+    room = (limits.context_length or MANY_TOKENS) - prompt_bytes(body) - overhead_of(body)
+    asked = lookup(body, place)
+    fits = min(room, MANY_TOKENS, limits.largest_max_tokens or MANY_TOKENS)
+    return placed(body, place, fits) if isinstance(asked, int) and 0 < asked < fits else body
+
+
 def leaving(source: Source, space: HttpSpace, exchange: Exchange, latest: int = 6) -> Exchange:
     """The exchange with a client that goes away, mostly while its answer is being made.
 
     In a stream that is before or after up to `latest` events; an answer at once is made when its first byte comes.
+    A valid request asks for as much as it may, so that it still runs when the server learns of it.
     """
     if source.boolean(0.25):
         return msgspec.structs.replace(exchange, hang_up=HangUp(after_sent=source.integer(0, 200)))
     endpoint, body = space.dialect.endpoint(exchange.endpoint), json_of(exchange.message)
+    if endpoint in space.generating and body is not None and exchange.intent is Intent.VALID:
+        exchange = with_json(exchange, longest(space, body))
     streams = endpoint is not None and body is not None and space.dialect.streams(endpoint, body)
     if streams and source.boolean(0.7):
         hang_up = HangUp(after_event=source.integer(0, latest))

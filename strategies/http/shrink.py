@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -26,7 +26,7 @@ def simplify(case: HttpCase, space: HttpSpace) -> Iterator[HttpCase]:
     """Simpler cases, the boldest first; each has a smaller `size`."""
     limit = size(case)
     known = {name for exchange in case.exchanges for name in _strict(exchange, space)}
-    for candidate in _candidates(case):
+    for candidate in _candidates(case, space):
         if size(candidate) < limit and all(_same(exchange, space, known) for exchange in candidate.exchanges):
             yield candidate
 
@@ -52,7 +52,7 @@ def holds(exchange: Exchange, space: HttpSpace) -> bool:
     return not strict and not (exchange.intent is Intent.VALID and defects)
 
 
-def _candidates(case: HttpCase) -> Iterator[HttpCase]:
+def _candidates(case: HttpCase, space: HttpSpace) -> Iterator[HttpCase]:
     count = len(case.exchanges)
     if count > 1:
         for at in range(count):
@@ -62,7 +62,7 @@ def _candidates(case: HttpCase) -> Iterator[HttpCase]:
     if case.concurrent:
         yield msgspec.structs.replace(case, concurrent=False)
     for at, exchange in enumerate(case.exchanges):
-        for simpler in _simpler_exchanges(exchange):
+        for simpler in _simpler_exchanges(exchange, space):
             yield _of(case, (*case.exchanges[:at], simpler, *case.exchanges[at + 1 :]))
 
 
@@ -72,7 +72,7 @@ def _of(case: HttpCase, exchanges: tuple[Exchange, ...]) -> HttpCase:
     return HttpCase(dialect=case.dialect, exchanges=(first, *exchanges[1:]), concurrent=concurrent)
 
 
-def _simpler_exchanges(exchange: Exchange) -> Iterator[Exchange]:
+def _simpler_exchanges(exchange: Exchange, space: HttpSpace) -> Iterator[Exchange]:
     if exchange.pace is not None:
         yield msgspec.structs.replace(exchange, pace=None)
     if exchange.reuse:
@@ -88,18 +88,20 @@ def _simpler_exchanges(exchange: Exchange) -> Iterator[Exchange]:
         yield with_message(exchange, headers=(*headers[:at], *headers[at + 1 :]))
     body = json_of(exchange.message)
     if body is not None:
-        yield from _simpler_bodies(exchange, body)
+        # A shorter answer might be whole before the server learns that its client has gone, or might not.
+        kept = space.dialect.max_tokens_field if exchange.hang_up else ()
+        yield from _simpler_bodies(exchange, [path for path in leaves(body) if path != kept[: len(path)]])
     elif exchange.message.body:
         yield from _simpler_pieces(exchange)
 
 
-def _simpler_bodies(exchange: Exchange, body: dict[str, Json]) -> Iterator[Exchange]:
-    for path in leaves(body):
+def _simpler_bodies(exchange: Exchange, paths: Sequence[tuple[str | int, ...]]) -> Iterator[Exchange]:
+    for path in paths:
         shorter = json_of(exchange.message)
         assert shorter is not None
         remove(shorter, path)
         yield with_json(exchange, shorter)
-    for path in leaves(body):
+    for path in paths:
         shorter = json_of(exchange.message)
         assert shorter is not None
         holder: Json = shorter

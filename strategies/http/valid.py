@@ -37,6 +37,11 @@ def draw_text(source: Source, space: HttpSpace) -> str:
     return _cut(text, _room(space.api.limits))
 
 
+def overhead_of(body: dict[str, Json]) -> int:
+    """Tokens that a chat template may add to a body, at most."""
+    return _CHAT_OVERHEAD * (1 + len(body.get("messages", ())))
+
+
 def _room(limits: ApiLimits) -> int:
     """Bytes that surely fit: a token may be as small as one byte."""
     return 400 if limits.context_length is None else limits.context_length - limits.max_tokens - 3 * _CHAT_OVERHEAD

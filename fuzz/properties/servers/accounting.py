@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from fuzz.lab.server_answers import lookup
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
+from targets.http.dialects.fields import lookup
 from targets.http.dialects.model import Answer, Choice, EndpointKind
 
 _FEWEST_LOGPROBS = -1e-6

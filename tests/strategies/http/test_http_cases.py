@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,8 +27,9 @@ from strategies.http.space import HttpSpace
 from strategies.source import RandomSource
 from targets.codec import decode, encode
 from targets.http.api import HttpApi
-from targets.http.case import Exchange, HttpCase, Intent
+from targets.http.case import Exchange, HangUp, HttpCase, Intent
 from targets.http.dialects import DIALECTS
+from targets.http.dialects.fields import lookup
 from targets.http.dialects.model import ApiLimits
 from targets.http.proof import prove
 from targets.http.wire import bytes_of, json_message
@@ -94,6 +96,30 @@ def test_clients_mostly_leave_while_their_answer_is_being_made(stream: bool) -> 
     while_made = [place for place in places if (place.after_event is not None if stream else place.after_byte == 0)]
     assert len(while_made) > 130
     assert any(place.after_sent is not None for place in places)
+
+
+def test_who_will_not_wait_asks_for_all_that_fits(space: HttpSpace) -> None:
+    source = RandomSource(random.Random(9))
+    place = space.dialect.max_tokens_field
+    drawn = [draw_valid(source, space, space.generating) for _ in range(50)]
+    before = [lookup(json_of(exchange.message), place) for exchange in drawn]
+    left = [leaving(source, space, exchange) for exchange in drawn]
+    after = [lookup(json_of(exchange.message), place) for exchange in left]
+    assert all(holds(exchange, space) for exchange in left)
+    assert sum(new > 4 * old for old, new in zip(before, after, strict=True) if old and new) > 15
+
+
+def test_a_request_whose_client_leaves_is_not_made_to_run_shorter(space: HttpSpace) -> None:
+    source = RandomSource(random.Random(9))
+    place = space.dialect.max_tokens_field
+    exchange = draw_valid(source, space, space.generating)
+    gone = HttpCase(
+        dialect=space.api.dialect, exchanges=(msgspec.structs.replace(exchange, hang_up=HangUp(after_byte=0)),)
+    )
+    asked = lookup(json_of(exchange.message), place)
+    while simpler := next((one for one in simplify(gone, space) if one.exchanges[0].hang_up), None):
+        gone = simpler
+    assert lookup(json_of(gone.exchanges[0].message), place) == asked
 
 
 def test_equal_seeds_give_equal_cases(space: HttpSpace) -> None:

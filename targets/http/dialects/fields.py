@@ -1,0 +1,34 @@
+"""Fields of request bodies by their place, which differs between dialects, and what a body gives the model to read."""
+
+from __future__ import annotations
+
+from targets.http.dialects.model import Json
+
+
+def lookup(body: Json, path: tuple[str, ...]) -> Json:
+    """What lies at a path of names; None if nothing does."""
+    for name in path:
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def placed(body: dict[str, Json], path: tuple[str, ...], value: Json) -> dict[str, Json]:
+    """The body with a value at a path of names."""
+    name, *rest = path
+    if not rest:
+        return body | {name: value}
+    inner = body.get(name)
+    return body | {name: placed(inner if isinstance(inner, dict) else {}, tuple(rest), value)}
+
+
+def prompt_bytes(body: dict[str, Json]) -> int:
+    """Bytes of the texts that a model has to read, at least as many as tokens; a list of ids counts each as one."""
+    return sum(_read_size(body.get(name)) for name in ("prompt", "messages", "system", "input"))
+
+
+def _read_size(value: Json) -> int:
+    if isinstance(value, str):
+        return len(value.encode(errors="replace"))
+    if isinstance(value, dict):
+        return _read_size(value.get("content", value.get("text")))
+    return sum(map(_read_size, value)) if isinstance(value, list) else int(value is not None)
