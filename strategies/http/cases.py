@@ -100,8 +100,10 @@ def judged(space: HttpSpace, exchange: Exchange) -> Exchange:
 
 
 def longest(space: HttpSpace, body: dict[str, Json]) -> dict[str, Json]:
-    """The body asking for as many tokens as surely fit behind its prompt, if it asks for fewer."""
-    limits, place = space.api.limits, space.dialect.max_tokens_field
+    """The body asking for as many tokens as surely fit behind its prompt, if it asks for fewer, and without a stop."""
+    limits, place, stop = space.api.limits, space.dialect.max_tokens_field, space.dialect.stop_field
+    if lookup(body, stop):
+        body = placed(body, stop, [])
     room = (limits.context_length or MANY_TOKENS) - prompt_bytes(body) - overhead_of(body)
     asked = lookup(body, place)
     fits = min(room, MANY_TOKENS, limits.largest_max_tokens or MANY_TOKENS)

@@ -106,6 +106,8 @@ def test_who_will_not_wait_asks_for_all_that_fits(space: HttpSpace) -> None:
     left = [leaving(source, space, exchange) for exchange in drawn]
     after = [lookup(json_of(exchange.message), place) for exchange in left]
     assert all(holds(exchange, space) for exchange in left)
+    gone = [exchange for exchange in left if exchange.hang_up and exchange.hang_up.after_sent is None]
+    assert not any(lookup(json_of(exchange.message), space.dialect.stop_field) for exchange in gone)
     assert sum(new > 4 * old for old, new in zip(before, after, strict=True) if old and new) > 15
 
 
