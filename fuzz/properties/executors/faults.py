@@ -11,7 +11,7 @@ from fuzz.lab.lab import Lab
 from fuzz.lab.recording import Answer, Recording
 from fuzz.lab.relation import relate_answers
 from fuzz.lab.tolerance import BATCH
-from fuzz.properties.executors.safety import lost_blocks, unended, with_canaries, wrong_endings
+from fuzz.properties.executors.safety import lost_blocks, raised, unended, with_canaries, wrong_endings
 from fuzz.properties.model import Violation
 from fuzz.properties.registry import register
 from targets.contract import FinishReason, InjectsFaults
@@ -75,10 +75,7 @@ def _judge(lab: Lab, clean: Recording, faulty: Recording) -> Iterator[Violation]
         yield from unended(faulty)
         return
     if faulty.failure is not None:
-        failure = faulty.failure
-        message = f"{failure.call} raised {failure.error_type}: {failure.message}"
-        stack: list[str | int | float | bool | None] = [*failure.stack.splitlines()[-12:]]
-        yield Violation(code="P35", slug=failure.slug, message=message, evidence={"stack": stack}, cause=failure.slug)
+        yield raised("P35", faulty.failure)
         return
     yield from wrong_endings(faulty)
     if faulty.opened is not None and faulty.closed is not None:

@@ -49,7 +49,7 @@ def crash_free(lab: Lab, _case: Trace) -> Iterator[Violation]:
             # A property made this run out of the case, so the case alone would not show what was asked.
             made = recording is not None and recording.trace != lab.case
             run = encode(_served(lab, recording.trace)).decode() if recording is not None and made else ""
-            yield _raised("P1", failure, run)
+            yield raised("P1", failure, run)
 
 
 @register(
@@ -177,7 +177,8 @@ def _served(lab: Lab, trace: Trace) -> Trace:
     return msgspec.structs.replace(trace, arrivals=tuple(valid))
 
 
-def _raised(code: str, failure: Failure, run: str) -> Violation:
+def raised(code: str, failure: Failure, run: str = "") -> Violation:
+    """A violation for an exception; `run` is the trace in which it was raised, where that is not the case."""
     evidence: dict[str, Evidence] = {
         "call": failure.call,
         "step": failure.step,

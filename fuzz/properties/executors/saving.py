@@ -12,7 +12,7 @@ from fuzz.lab.recording import Answer, Recording
 from fuzz.lab.relation import relate, steady
 from fuzz.lab.saving import Forking, Restoring
 from fuzz.lab.tolerance import REPEAT
-from fuzz.properties.executors.safety import lost_blocks
+from fuzz.properties.executors.safety import lost_blocks, raised
 from fuzz.properties.model import Violation
 from fuzz.properties.registry import register
 from targets.contract import Request, SavesState
@@ -131,10 +131,7 @@ def _with(case: Trace, request: Request, fork: Arrival | None, abort: int | None
 def _failed(run: Recording) -> Iterator[Violation]:
     """What the detour itself broke: an exception, or blocks that did not come back."""
     if run.failure is not None:
-        failure = run.failure
-        message = f"{failure.call} raised {failure.error_type}: {failure.message}"
-        stack: list[str | int | float | bool | None] = [*failure.stack.splitlines()[-12:]]
-        yield Violation(code="P34", slug=failure.slug, message=message, evidence={"stack": stack}, cause=failure.slug)
+        yield raised("P34", run.failure)
     elif not run.sound:
         message = f"after {run.steps} steps a request is unfinished and nothing comes any more"
         yield Violation(code="P34", slug="unfinished", message=message)
