@@ -96,6 +96,11 @@ class HttpLab:
         """The exchanges of the case with their replies."""
         return self._asked
 
+    @property
+    def client_left(self) -> bool:
+        """Whether a client of the case went away before it had its answer."""
+        return any(asked.exchange.hang_up is not None for asked in self._asked)
+
     def valid(self, *, generating: bool = False) -> Iterator[Asked]:
         """Valid exchanges of the case that were not hung up, perhaps only those that generate text."""
         for asked in self._asked:
@@ -356,19 +361,20 @@ class HttpLab:
 
     def _canary_problem(self) -> Violation | None:
         reply = self.server.ask(self._canary)
+        after = "after a client left" if self.client_left else "after the case"
         process = self.server.process
         if process is not None and not process.is_alive:
             return Violation(code=HEALTH, slug="server-died", message=f"the server died: {process.obituary()}")
         if not reply.is_success:
-            status = reply.status if reply.status is not None else reply.end.value
             slug = "canary-late" if reply.end is End.TIMED_OUT else "canary-fails"
-            return Violation(code=HEALTH, slug=slug, message=f"a plain request gets {status} after the case")
+            got = reply.status if reply.status is not None else f"no answer ({reply.end.value})"
+            return Violation(code=HEALTH, slug=slug, message=f"a plain request gets {got} {after}")
         text = self._text_of(reply)
         if self._expected and text != self._expected:
-            message = f"a plain greedy request answers {text!r} after the case and answered {self._expected!r} before"
+            message = f"a plain greedy request answers {text!r} {after} and answered {self._expected!r} before"
             return Violation(code=HEALTH, slug="canary-differs", message=message)
         if reply.seconds > max(3 * self._usual, self._usual + 2.0):
-            message = f"a plain request takes {reply.seconds:.1f} s after the case, {self._usual:.2f} s before"
+            message = f"a plain request takes {reply.seconds:.1f} s {after}, {self._usual:.2f} s before"
             return Violation(code=HEALTH, slug="slow", message=message)
         return None
 

@@ -364,6 +364,14 @@ def test_a_server_that_fails_after_the_case_is_unhealthy(bench: Bench) -> None:
     assert bench.kinds("openai", bad("openai", temperature=3), only="H3") == {"H3/canary-fails"}
 
 
+@pytest.mark.parametrize(("hang_up", "said"), [(None, "after the case"), (HangUp(after_byte=0), "after a client left")])
+def test_what_is_wrong_afterwards_says_whether_a_client_left(bench: Bench, hang_up: HangUp | None, said: str) -> None:
+    bench.spoiling.status = lambda _: 503
+    exchange = msgspec.structs.replace(good("openai"), hang_up=hang_up)
+    (violation,) = bench.verdict("openai", exchange, only="H3").violations
+    assert violation.message == f"a plain request gets 503 {said}"
+
+
 def test_a_refusal_that_depends_on_the_stream_is_named(bench: Bench) -> None:
     def accept(status: int) -> int:
         return 200 if b'"stream": true' in bench.mock.requests[-1].body else status
