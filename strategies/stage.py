@@ -1,7 +1,9 @@
-"""The stage of traces: every combination of options that a real bug needed once, before chance repeats some of them."""
+"""The stage of traces: what real bugs needed and chance seldom draws, once, before chance repeats some of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from strategies.edge_values import SAMPLING, Combination
@@ -10,23 +12,40 @@ from strategies.requests import room_behind, setting_of
 from strategies.sampling import draw_max_tokens, fill, fitted
 from strategies.source import RandomSource
 from strategies.space import Space
+from strategies.traces import draw_filling
 from targets.contract import Request, SamplingParams
 from targets.trace import Arrival, Trace
 
+FILLINGS = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+"""For each trace that fills the block pool the share of requests that need every block of it."""
+
+Step = Callable[[RandomSource, Space], Trace | None]
+
 
 class TraceStage:
-    """Deals every combination once, in an order of chance, each with a prompt of its own."""
+    """Deals, in an order of chance, every combination of options by itself, and traces that fill the block pool."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._left: list[Combination] | None = None
+        self._left: list[Step] | None = None
 
     def next(self, random: Random) -> Trace | None:
         """The next trace; None when all have been dealt."""
         if self._left is None:
-            self._left = [one for one in SAMPLING.combination if fill(one, self._space)]
+            self._left = steps(self._space)
             random.shuffle(self._left)
-        return _alone(RandomSource(random), self._space, self._left.pop()) if self._left else None
+        source = RandomSource(random)
+        while self._left:
+            trace = self._left.pop()(source, self._space)
+            if trace is not None:
+                return trace
+        return None
+
+
+def steps(space: Space) -> list[Step]:
+    """What is dealt; a filling comes to nothing without a small pool."""
+    combinations = [partial(_alone, combination=one) for one in SAMPLING.combination if fill(one, space)]
+    return [*combinations, *(partial(draw_filling, whole=whole) for whole in FILLINGS)]
 
 
 def _alone(source: RandomSource, space: Space, combination: Combination) -> Trace:

@@ -22,6 +22,8 @@ COUNTS = (2, 1, 2, 2, 3, 3, 3, 4, 4, 5, 6)
 PRESSURE_COUNTS = (3, 2, 3, 4, 5)
 SEVERAL = 0.25
 """Share of requests that fill a pool with several samples: each grows by itself, and they wait for each other."""
+WHOLE = 0.08
+"""Share of requests among those that fill a pool that need every block of it, which is a border of its own."""
 PRESSURE_TOKENS = 400
 """A pool of more tokens is not filled on purpose: the trace would cost as much as dozens of others."""
 
@@ -38,14 +40,20 @@ def malformed_traces(space: Space) -> st.SearchStrategy[Trace]:
 
 def draw_trace(source: Source, space: Space) -> Trace:
     """A valid trace; one in seven fills the smallest block pool, if the target has that knob and the pool is small."""
-    if source.boolean(0.15):
-        knobs = draw_small_pool(source, space)
-        setting = setting_under(space, knobs)
-        if 0 < (setting.geometry.pool or 0) <= PRESSURE_TOKENS:
-            return Trace(arrivals=draw_pressure(source, setting), knobs=knobs)
+    if source.boolean(0.15) and (filling := draw_filling(source, space)) is not None:
+        return filling
     knobs = draw_knobs(source, space)
     setting = setting_under(space, knobs)
     return Trace(arrivals=draw_arrivals(source, setting, source.choice(COUNTS), ()), knobs=knobs)
+
+
+def draw_filling(source: Source, space: Space, whole: float = WHOLE) -> Trace | None:
+    """A trace that fills the smallest block pool; None where no pool is known, or it is large."""
+    knobs = draw_small_pool(source, space)
+    setting = setting_under(space, knobs)
+    if not 0 < (setting.geometry.pool or 0) <= PRESSURE_TOKENS:
+        return None
+    return Trace(arrivals=draw_pressure(source, setting, whole), knobs=knobs)
 
 
 def draw_malformed_trace(source: Source, space: Space) -> Trace:
@@ -100,10 +108,10 @@ def draw_arrival(source: Source, setting: Setting, earlier: tuple[Arrival, ...],
     return arrival
 
 
-def draw_pressure(source: Source, setting: Setting) -> tuple[Arrival, ...]:
+def draw_pressure(source: Source, setting: Setting, whole: float = WHOLE) -> tuple[Arrival, ...]:
     """Requests whose prompts together about fill the block pool, and that outgrow it while they run.
 
-    Each of them fits alone, one in twelve just so; they arrive within a few steps of each other.
+    Each of them fits alone, and some (a share of `whole`) just so; they arrive within a few steps of each other.
     """
     space, geometry = setting.space, setting.geometry
     pool = geometry.pool or geometry.context
@@ -115,10 +123,9 @@ def draw_pressure(source: Source, setting: Setting) -> tuple[Arrival, ...]:
         if arrivals and source.boolean(0.1):
             request = draw_request(source, setting, name, requests_of(arrivals))
         else:
-            # A request that needs every block of the pool is a border of its own.
-            whole = source.boolean(0.08)
-            length = setting.ceiling - source.integer(0, 2) if whole else share - source.integer(0, 2 * geometry.block)
-            length = max(1, length)
+            just_fits = source.boolean(whole)
+            spare = source.integer(0, 2 if just_fits else 2 * geometry.block)
+            length = max(1, (setting.ceiling if just_fits else share) - spare)
             tokens = expanded(source.integer(0, 2**32 - 1), length, space.limits.vocab_size)
             request = new_request(source, setting, name, tokens)
         request = longer(source, setting, request)

@@ -53,7 +53,7 @@ class TraceSpace:
 
     space: Space
     stage: TraceStage
-    """Every combination of options once."""
+    """What chance seldom draws, once."""
     kind: str = "trace"
 
     def generate(self, generator: Random) -> Case:
