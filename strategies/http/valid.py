@@ -205,7 +205,7 @@ def _stops(limits: ApiLimits) -> list[Json]:
 
 
 def _logprobs(source: Source, endpoint: Endpoint, limits: ApiLimits) -> dict[str, Any]:
-    if not source.boolean(0.2):
+    if not source.boolean(0.3):
         return {}
     if endpoint.kind is EndpointKind.COMPLETE:
         return {"logprobs": source.integer(0, limits.max_logprobs)} if limits.max_logprobs else {}
