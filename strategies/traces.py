@@ -39,7 +39,7 @@ def malformed_traces(space: Space) -> st.SearchStrategy[Trace]:
 
 
 def draw_trace(source: Source, space: Space) -> Trace:
-    """A valid trace; one in seven fills the smallest block pool, if the target has that knob and the pool is small."""
+    """A valid trace; one in seven fills the smallest block pool, if that is known and small."""
     if source.boolean(0.15) and (filling := draw_filling(source, space)) is not None:
         return filling
     knobs = draw_knobs(source, space)
