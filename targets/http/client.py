@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import struct
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -90,14 +89,15 @@ def ask(client: Client, message: Message) -> Reply:
 
 
 def _at_once(client: Client, exchanges: tuple[Exchange, ...]) -> tuple[Reply, ...]:
-    barrier = threading.Barrier(len(exchanges))
+    """The replies to requests that arrive in their order, one right behind the other.
 
-    def run(exchange: Exchange) -> Reply:
-        barrier.wait()
-        return send(client, exchange)
-
+    All of a request but its last byte goes ahead, so that neither connecting nor size decides who comes first.
+    """
     with ThreadPoolExecutor(len(exchanges)) as pool:
-        return tuple(pool.map(run, exchanges))
+        begun = tuple(pool.map(lambda exchange: _begin(client, exchange, None, ahead=True), exchanges))
+        for one in begun:
+            one.release()
+        return tuple(pool.map(lambda one: _finish(client, one)[0], begun))
 
 
 class _Connection:
@@ -116,37 +116,81 @@ class _Connection:
         self.sock.close()
 
 
+@dataclass
+class _Underway:
+    """A request of which something may have been sent."""
+
+    exchange: Exchange
+    started: float
+    until: float
+    """As `time.monotonic()`."""
+    connection: _Connection | None = None
+    rest: bytes = b""
+    """What is still to be sent."""
+    complaint: str = ""
+
+    def release(self) -> None:
+        """Send the rest, if that takes no longer than the network does."""
+        if not self.exchange.pace:
+            self.send()
+
+    def send(self) -> None:
+        """Send the rest."""
+        if self.connection is not None and self.rest and not self.complaint:
+            self.complaint = _send(self.connection.sock, self.rest, self.exchange.pace, self.until)
+        self.rest = b""
+
+
 def _exchange(client: Client, exchange: Exchange, kept: _Connection | None) -> tuple[Reply, _Connection | None]:
+    return _finish(client, _begin(client, exchange, kept))
+
+
+def _begin(client: Client, exchange: Exchange, kept: _Connection | None, *, ahead: bool = False) -> _Underway:
+    """A request on an open connection; with `ahead` all of it but the last byte is sent, unless it is paced."""
     started = time.monotonic()
-    until = started + client.deadline
     client.traffic.requests += 1
-    connection = kept
-    if connection is None:
+    begun = _Underway(exchange, started, started + client.deadline, kept)
+    if kept is None:
         try:
             address = (client.address.host, client.address.port)
-            connection = _Connection(socket.create_connection(address, timeout=min(CONNECT_SECONDS, client.deadline)))
+            sock = socket.create_connection(address, timeout=min(CONNECT_SECONDS, client.deadline))
         except OSError as error:
-            return Reply(end=End.REFUSED, problem=str(error), seconds=time.monotonic() - started), None
-    reply = _converse(client, exchange, connection, until)
-    if exchange.hang_up and exchange.hang_up.is_before_answer:
+            begun.complaint = str(error)
+            return begun
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        begun.connection = _Connection(sock)
+    hang_up = exchange.hang_up
+    data = serialise(_with_headers(client, exchange.message), client.address.authority)
+    begun.rest = data[: hang_up.after_sent] if hang_up else data
+    if ahead and not exchange.pace:
+        last = begun.rest[-1:]
+        begun.rest = begun.rest[:-1]
+        begun.send()
+        begun.rest = last
+    return begun
+
+
+def _finish(client: Client, begun: _Underway) -> tuple[Reply, _Connection | None]:
+    connection, hang_up = begun.connection, begun.exchange.hang_up
+    if connection is None:
+        return Reply(end=End.REFUSED, problem=begun.complaint, seconds=time.monotonic() - begun.started), None
+    begun.send()
+    reply = Reply(end=End.HUNG_UP) if hang_up and hang_up.after_sent is not None else _answer(client, begun, connection)
+    if hang_up and hang_up.is_before_answer:
         connection.close()  # a reset could overtake the request, and the server would never see it
     elif reply.end is not End.COMPLETE:
         connection.vanish()
-    return msgspec.structs.replace(reply, seconds=time.monotonic() - started), connection
+    return msgspec.structs.replace(reply, seconds=time.monotonic() - begun.started), connection
 
 
-def _converse(client: Client, exchange: Exchange, connection: _Connection, until: float) -> Reply:
-    hang_up = exchange.hang_up
-    data = serialise(_with_headers(client, exchange.message), client.address.authority)
-    if hang_up and hang_up.after_sent is not None:
-        _send(connection.sock, data[: hang_up.after_sent], exchange.pace, until)
-        return Reply(end=End.HUNG_UP)
-    complaint = _send(connection.sock, data, exchange.pace, until)
-    if exchange.half_close and not complaint:
+def _answer(client: Client, begun: _Underway, connection: _Connection) -> Reply:
+    exchange = begun.exchange
+    if exchange.half_close and not begun.complaint:
         with contextlib.suppress(OSError):
             connection.sock.shutdown(socket.SHUT_WR)
-    reply = connection.reader.read(connection.sock, exchange.message.method, until, client.body_limit, hang_up)
-    return msgspec.structs.replace(reply, problem=reply.problem or complaint)
+    method = exchange.message.method
+    reply = connection.reader.read(connection.sock, method, begun.until, client.body_limit, exchange.hang_up)
+    return msgspec.structs.replace(reply, problem=reply.problem or begun.complaint)
 
 
 def _with_headers(client: Client, message: Message) -> Message:

@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
+from targets.http import client
 from targets.http.address import Address
 from targets.http.case import Exchange, Framing, HangUp, HttpCase, Message, Pace, Piece
 from targets.http.client import Client, ask, perform, send
@@ -197,6 +200,38 @@ def test_concurrent_exchanges_are_open_at_the_same_time(serve: Serve) -> None:
 
     case = HttpCase(dialect="openai", exchanges=(Exchange(message=POST),) * 3, concurrent=True)
     assert [reply.is_success for reply in perform(serve(behave), case)] == [True, True, True]
+
+
+def test_the_last_bytes_of_concurrent_requests_are_sent_in_their_order_when_all_else_has_been(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[bytes] = []
+    send_data = client._send
+
+    def noting(connection: socket.socket, data: bytes, pace: Pace | None, until: float) -> str:
+        sent.append(data)
+        return send_data(connection, data, pace, until)
+
+    monkeypatch.setattr(client, "_send", noting)
+    exchanges = tuple(
+        Exchange(message=Message(path="/x", body=(Piece(text="x", repeat=size), Piece(text=name))))
+        for name, size in (("a", 50_000), ("b", 1), ("c", 5_000))
+    )
+    replies = perform(serve(answering(OK)), HttpCase(dialect="openai", exchanges=exchanges, concurrent=True))
+
+    assert [reply.end for reply in replies] == [End.COMPLETE] * 3
+    assert sent[3:] == [b"a", b"b", b"c"]
+
+
+def test_a_slow_sender_does_not_keep_those_beside_it_waiting(serve: Serve) -> None:
+    case = HttpCase(
+        dialect="openai",
+        exchanges=(Exchange(message=POST, pace=Pace(piece=20, pause=0.2)), Exchange(message=POST)),
+        concurrent=True,
+    )
+    slow, quick = perform(serve(answering(OK)), case)
+    assert (slow.end, quick.end) == (End.COMPLETE, End.COMPLETE)
+    assert quick.seconds < slow.seconds
 
 
 def test_credentials_of_the_client_are_sent_with_every_request(serve: Serve) -> None:
