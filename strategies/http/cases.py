@@ -18,6 +18,8 @@ from targets.http.wire import json_message
 
 MANY_TOKENS = 200
 """What a client asks for that will not wait for it."""
+OVERLAPPING_TOKENS = 64
+"""What a request asks for that others shall find still running."""
 _ATTEMPTS = 8
 _WAYS = ("malformed",) * 9 + ("valid",) * 6 + ("gone",) * 2 + ("together",) * 4 + ("sequence",)
 
@@ -45,8 +47,7 @@ def draw_case(source: Source, space: HttpSpace) -> HttpCase:
     if way == "gone":
         return case_of(space, leaving(source, space, draw_valid(source, space, space.generating)))
     if way == "together":
-        exchanges = tuple(draw_valid(source, space, space.generating) for _ in range(source.integer(2, 4)))
-        return HttpCase(dialect=space.api.dialect, exchanges=exchanges, concurrent=True)
+        return _together(source, space)
     if way == "sequence":
         return _sequence(source, space)
     return case_of(space, _paced(source, draw_valid(source, space)))
@@ -99,14 +100,14 @@ def judged(space: HttpSpace, exchange: Exchange) -> Exchange:
     return msgspec.structs.replace(exchange, intent=Intent.EITHER, defect=None)
 
 
-def longest(space: HttpSpace, body: dict[str, Json]) -> dict[str, Json]:
-    """The body asking for as many tokens as surely fit behind its prompt, if it asks for fewer, and without a stop."""
+def longest(space: HttpSpace, body: dict[str, Json], most: int = MANY_TOKENS) -> dict[str, Json]:
+    """The body asking for `most` tokens, or as many as surely fit behind its prompt, if it asks for fewer; no stop."""
     limits, place, stop = space.api.limits, space.dialect.max_tokens_field, space.dialect.stop_field
     if lookup(body, stop):
         body = placed(body, stop, [])
-    room = (limits.context_length or MANY_TOKENS) - prompt_bytes(body) - overhead_of(body)
+    room = (limits.context_length or most) - prompt_bytes(body) - overhead_of(body)
     asked = lookup(body, place)
-    fits = min(room, MANY_TOKENS, limits.largest_max_tokens or MANY_TOKENS)
+    fits = min(room, most, limits.largest_max_tokens or most)
     return placed(body, place, fits) if isinstance(asked, int) and 0 < asked < fits else body
 
 
@@ -127,6 +128,15 @@ def leaving(source: Source, space: HttpSpace, exchange: Exchange, latest: int = 
     else:
         hang_up = HangUp(after_byte=source.choice((0, 1, 17, 200) if streams else (0, 0, 0, 0, 1, 17)))
     return msgspec.structs.replace(exchange, hang_up=hang_up)
+
+
+def _together(source: Source, space: HttpSpace) -> HttpCase:
+    """Requests at once, the first of which often runs long enough to be met by the others."""
+    first, *others = (draw_valid(source, space, space.generating) for _ in range(source.integer(2, 4)))
+    body = json_of(first.message)
+    if body is not None and source.boolean():
+        first = with_json(first, longest(space, body, OVERLAPPING_TOKENS))
+    return HttpCase(dialect=space.api.dialect, exchanges=(first, *others), concurrent=True)
 
 
 def _paced(source: Source, exchange: Exchange) -> Exchange:

@@ -62,7 +62,7 @@ def _candidates(case: HttpCase, space: HttpSpace) -> Iterator[HttpCase]:
     if case.concurrent:
         yield msgspec.structs.replace(case, concurrent=False)
     for at, exchange in enumerate(case.exchanges):
-        for simpler in _simpler_exchanges(exchange, space):
+        for simpler in _simpler_exchanges(exchange, space, case.concurrent):
             yield _of(case, (*case.exchanges[:at], simpler, *case.exchanges[at + 1 :]))
 
 
@@ -72,7 +72,7 @@ def _of(case: HttpCase, exchanges: tuple[Exchange, ...]) -> HttpCase:
     return HttpCase(dialect=case.dialect, exchanges=(first, *exchanges[1:]), concurrent=concurrent)
 
 
-def _simpler_exchanges(exchange: Exchange, space: HttpSpace) -> Iterator[Exchange]:
+def _simpler_exchanges(exchange: Exchange, space: HttpSpace, concurrent: bool) -> Iterator[Exchange]:
     if exchange.pace is not None:
         yield msgspec.structs.replace(exchange, pace=None)
     if exchange.reuse:
@@ -88,8 +88,8 @@ def _simpler_exchanges(exchange: Exchange, space: HttpSpace) -> Iterator[Exchang
         yield with_message(exchange, headers=(*headers[:at], *headers[at + 1 :]))
     body = json_of(exchange.message)
     if body is not None:
-        # A shorter answer might be whole before the server learns that its client has gone, or might not.
-        kept = space.dialect.max_tokens_field if exchange.hang_up else ()
+        # A shorter answer might be whole before the client leaves or another request comes, or might not.
+        kept = space.dialect.max_tokens_field if exchange.hang_up or concurrent else ()
         yield from _simpler_bodies(exchange, [path for path in leaves(body) if path != kept[: len(path)]])
     elif exchange.message.body:
         yield from _simpler_pieces(exchange)

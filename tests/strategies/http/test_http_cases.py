@@ -124,6 +124,24 @@ def test_a_request_whose_client_leaves_is_not_made_to_run_shorter(space: HttpSpa
     assert lookup(json_of(gone.exchanges[0].message), place) == asked
 
 
+def test_requests_at_once_are_not_made_to_run_shorter(space: HttpSpace) -> None:
+    source = RandomSource(random.Random(9))
+    place = space.dialect.max_tokens_field
+    pair = tuple(draw_valid(source, space, space.generating) for _ in range(2))
+    together = HttpCase(dialect=space.api.dialect, exchanges=pair, concurrent=True)
+    while simpler := next((one for one in simplify(together, space) if one.concurrent), None):
+        together = simpler
+    asked, left = ([lookup(json_of(one.message), place) for one in ones] for ones in (pair, together.exchanges))
+    assert left == asked
+
+
+def test_the_first_of_requests_at_once_often_runs_long(space: HttpSpace) -> None:
+    source = RandomSource(random.Random(3))
+    cases = [case for _ in range(400) if (case := draw_case(source, space)).concurrent]
+    lengths = [lookup(json_of(case.exchanges[0].message), space.dialect.max_tokens_field) for case in cases]
+    assert 0.2 < sum(length is not None and length > 30 for length in lengths) / len(cases) < 0.8
+
+
 def test_equal_seeds_give_equal_cases(space: HttpSpace) -> None:
     assert generate(random.Random(5), space) == generate(random.Random(5), space)
 
