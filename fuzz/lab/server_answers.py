@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
 from targets.http.dialects.fields import lookup, placed
 from targets.http.dialects.model import Answer, ApiLimits, Choice, Dialect, Endpoint, EndpointKind, Json, Problem
+from targets.http.reply import Reply
 
 NOT_JSON = Problem("body-not-json", "a successful body is not JSON")
 CANARY_TOKENS = 4
 _LOGPROB_TOLERANCE = 1e-3
 """Absolute; batches of other shapes may round differently."""
+
+
+def read_reply(
+    dialect: Dialect, endpoint: Endpoint | None, body: dict[str, Json] | None, reply: Reply
+) -> Answer | None:
+    """The answer that a successful reply of an endpoint to this body is; None if it is no success."""
+    if endpoint is None or not reply.is_success:
+        return None
+    if reply.media_type == dialect.stream_type:
+        return dialect.read_stream(endpoint, reply.body, body or {})
+    try:
+        value = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return Answer(problems=(NOT_JSON,))
+    return dialect.read_answer(endpoint, value)
 
 
 def same_choices(left: Answer | None, right: Answer | None) -> bool:

@@ -12,21 +12,20 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from fuzz.lab.canary import first_canary
 from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
 from fuzz.lab.server_answers import (
     CANARY_TOKENS,
-    NOT_JSON,
     busy,
-    canary_body,
     is_repeatable,
+    read_reply,
     same_choices,
 )
 from fuzz.lab.server_causes import error_label, message_of, only_place, raised_in
 from fuzz.properties.model import Violation
-from targets.errors import UsageError
 from targets.http.address import redact
-from targets.http.case import Exchange, HttpCase, HttpDefect, Intent, Message
+from targets.http.case import Exchange, HttpCase, HttpDefect, Intent
 from targets.http.client import perform, send
 from targets.http.dialects.fields import lookup, prompt_bytes
 from targets.http.dialects.model import Answer, Endpoint, EndpointKind, Json, Problem
@@ -45,8 +44,6 @@ USUAL_TOKENS = 1024
 """What a server may write when a request does not say how much."""
 LONGEST_WAIT = 40.0
 """Seconds that a server may go on with what nobody waits for, at most."""
-_LOGGING = 0.3
-"""Seconds after its answer within which a server has written why it failed."""
 _SLACK = 3
 """Times that the pace may vary between two requests."""
 RECHECKS = 3
@@ -78,14 +75,13 @@ class HttpLab:
         self._asked: tuple[Asked, ...] = ()
         self._log_size = 0
         self._until = 0.0
-        self._canary = self._canary_message()
-        self._expected, self._usual = self._first_canary()
+        self._canary = first_canary(server)
 
     def begin(self, case: HttpCase) -> None:
         """Take up a case: forget the last one and perform this one."""
         self.tally = Tally()
         self._answers = {}
-        self._log_size = self.server.process.output_size() if self.server.process else 0
+        self._log_size = self._written()
         self.recent.append(case)
         self._until = time.monotonic() + ANSWERS * self.server.client.deadline
         replies = perform(self.server.client, case)
@@ -200,23 +196,27 @@ class HttpLab:
 
         Empty if it is not ours.
         """
-        process = self.server.process
-        if process is None:
+        output = self.server.output
+        if output is None:
             return ""
         begin = self._log_size if start is None else start
-        until = time.monotonic() + _LOGGING
-        text = process.output_after(begin)
+        until = time.monotonic() + output.lag
+        text = output.output_after(begin)
         while not raised_in(text) and time.monotonic() < until:
             time.sleep(0.01)
-            text = process.output_after(begin)
+            text = output.output_after(begin)
         return text
+
+    def _written(self) -> int:
+        """How much the server has written to its output so far."""
+        return self.server.output.output_size() if self.server.output else 0
 
     def _log_of(self, asked: Asked) -> str:
         """The log; where several requests failed in several places, what this one alone leaves there."""
-        process, log = self.server.process, self.log()
-        if process is None or len(self._asked) == 1 or not raised_in(log) or only_place(log):
+        output, log = self.server.output, self.log()
+        if output is None or len(self._asked) == 1 or not raised_in(log) or only_place(log):
             return log
-        start = process.output_size()
+        start = output.output_size()
         reply = self.send(msgspec.structs.replace(asked.exchange, reuse=False, hang_up=None))
         return self.log(start) if reply.status == asked.reply.status else log
 
@@ -247,8 +247,9 @@ class HttpLab:
 
     def health(self) -> Violation | None:
         """What is wrong with the server after the case; asks the canary and, if that fails, once more."""
+        usual = self._canary.seconds
         # What nobody waits for may go on for a while, and a server may do one thing after the other.
-        until = time.monotonic() + min(LONGEST_WAIT, sum(self._worst(asked, self._usual) for asked in self._asked))
+        until = time.monotonic() + min(LONGEST_WAIT, sum(self._worst(asked, usual) for asked in self._asked))
         problem = self._canary_problem()
         while problem is not None and problem.slug == "canary-late" and time.monotonic() < until:
             problem = self._canary_problem()
@@ -261,8 +262,8 @@ class HttpLab:
 
     def takes_long(self, asked: Asked) -> bool:
         """Whether so many tokens may well take longer than the deadline, at the pace of the canary right now."""
-        paced = self.server.ask(self._canary)
-        pace = paced.seconds if paced.is_success else self._usual
+        paced = self.server.ask(self._canary.message)
+        pace = paced.seconds if paced.is_success else self._canary.seconds
         return self._worst(asked, pace) > self.server.client.deadline
 
     def _worst(self, asked: Asked, pace: float) -> float:
@@ -317,66 +318,21 @@ class HttpLab:
         )
 
     def _read(self, endpoint: Endpoint | None, body: dict[str, Json] | None, reply: Reply) -> Answer | None:
-        if endpoint is None or not reply.is_success:
-            return None
-        if reply.media_type == self.dialect.stream_type:
-            return self.dialect.read_stream(endpoint, reply.body, body or {})
-        try:
-            value = json.loads(reply.body)
-        except (ValueError, RecursionError):
-            return Answer(problems=(NOT_JSON,))
-        return self.dialect.read_answer(endpoint, value)
-
-    def _canary_message(self) -> Message:
-        for endpoint in self.dialect.endpoints:
-            allowed = not self.server.api.endpoints or endpoint.name in self.server.api.endpoints
-            if endpoint.can_stream and allowed:
-                return json_message(
-                    endpoint.path, canary_body(self.dialect, endpoint, self.limits), self.dialect.headers
-                )
-        return Message(method="GET", path=self.dialect.endpoints[0].path)
-
-    def _first_canary(self) -> tuple[str, float]:
-        """Text and seconds of the canary on the fresh server; the text is empty if it is not repeatable."""
-        replies = [self.server.ask(self._canary) for _ in range(3)]
-        if not replies[-1].is_success:
-            raise UsageError(self._refusal(replies[-1]))
-        texts = {self._text_of(reply) for reply in replies}
-        return (texts.pop() if len(texts) == 1 else ""), max(reply.seconds for reply in replies[1:])
-
-    def _refusal(self, reply: Reply) -> str:
-        said = reply.problem or redact(reply.body[:200].decode(errors="replace")).strip()
-        how = [] if reply.end is End.COMPLETE else [reply.end.value]
-        shown = " ".join([*([str(reply.status)] if reply.status else []), *how, repr(said)])
-        return (
-            f"The server at {self.server.client.address.url} does not answer a plain request in the "
-            f"{self.dialect.name} dialect for model {self.limits.model!r}: {shown}. "
-            "Check the dialect, or name the model: --model, or the environment variable INFERFUZZ_MODEL."
-        )
-
-    def _text_of(self, reply: Reply) -> str:
-        endpoint = next((one for one in self.dialect.endpoints if one.path == self._canary.path), None)
-        answer = self._read(endpoint, {}, reply)
-        return answer.choices[0].text if answer and answer.choices else ""
+        return read_reply(self.dialect, endpoint, body, reply)
 
     def _canary_problem(self) -> Violation | None:
-        reply = self.server.ask(self._canary)
-        after = "after a client left" if self.client_left else "after the case"
+        start = self._written()
+        reply = self.server.ask(self._canary.message)
         process = self.server.process
         if process is not None and not process.is_alive:
             return Violation(code=HEALTH, slug="server-died", message=f"the server died: {process.obituary()}")
-        if not reply.is_success:
-            slug = "canary-late" if reply.end is End.TIMED_OUT else "canary-fails"
-            got = reply.status if reply.status is not None else f"no answer ({reply.end.value})"
-            return Violation(code=HEALTH, slug=slug, message=f"a plain request gets {got} {after}")
-        text = self._text_of(reply)
-        if self._expected and text != self._expected:
-            message = f"a plain greedy request answers {text!r} {after} and answered {self._expected!r} before"
-            return Violation(code=HEALTH, slug="canary-differs", message=message)
-        if reply.seconds > max(3 * self._usual, self._usual + 2.0):
-            message = f"a plain request takes {reply.seconds:.1f} s {after}, {self._usual:.2f} s before"
-            return Violation(code=HEALTH, slug="slow", message=message)
-        return None
+        after = "after a client left" if self.client_left else "after the case"
+        found = self._canary.difference(self.server, reply, after)
+        if found is None:
+            return None
+        slug, message = found
+        cause = self.blamed(reply, None, self.log(start))[1] if (reply.status or 0) >= 500 else ""
+        return Violation(code=HEALTH, slug=slug, message=message, cause=cause)
 
 
 def _count(value: Json, default: int) -> int:

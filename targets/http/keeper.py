@@ -21,6 +21,7 @@ from targets.errors import UsageError
 from targets.http.address import Address
 from targets.http.process import (
     HOST,
+    LAG,
     ServerCommand,
     ServerProcess,
     Vitals,
@@ -150,6 +151,11 @@ class KeptProcess:
     def obituary(self) -> str:
         """How it ended, with the end of its output."""
         return self._ask("look").obituary or "it runs"
+
+    @property
+    def lag(self) -> float:
+        """Seconds after an answer within which it has written why it failed."""
+        return LAG
 
     def output_size(self) -> int:
         """Bytes that it has written so far."""

@@ -21,6 +21,7 @@ from targets.http.dialects import dialect_named
 from targets.http.dialects.model import ApiLimits, EndpointKind
 from targets.http.families import family_named
 from targets.http.keeper import process_of
+from targets.http.logged import logged_here
 from targets.http.process import ServerCommand
 from targets.http.server import Server
 
@@ -173,10 +174,10 @@ def _serve_reference(api: HttpApi) -> Server:
     from targets.reference.server.run import serving_target
 
     stack = contextlib.ExitStack()
+    logged = stack.enter_context(logged_here())
     port = stack.enter_context(serving_target(HASH))
-    return Server(
-        Client(Address(host="127.0.0.1", port=port), deadline=answer_seconds()), api, stack.close, is_here=True
-    )
+    client = Client(Address(host="127.0.0.1", port=port), deadline=answer_seconds())
+    return Server(client, api, stack.close, logged=logged)
 
 
 def _target(

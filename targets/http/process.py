@@ -20,6 +20,8 @@ from targets.errors import UsageError
 from targets.http.address import Address, redact
 
 HOST = "127.0.0.1"
+LAG = 0.3
+"""Seconds after an answer within which a server has written why it failed."""
 _TICK = 0.05
 _TAIL = 4000
 _LONGEST = 64 * 1024
@@ -81,6 +83,11 @@ class ServerProcess:
     def tail(self) -> str:
         """The end of its output, without secrets."""
         return self.output_after(self.output_size() - _TAIL)
+
+    @property
+    def lag(self) -> float:
+        """Seconds after an answer within which it has written why it failed."""
+        return LAG
 
     def output_size(self) -> int:
         """Bytes that it has written so far."""

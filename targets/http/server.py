@@ -15,6 +15,7 @@ from targets.http.dialects import dialect_named
 from targets.http.dialects.model import Dialect
 from targets.http.families import Family, family_named
 from targets.http.keeper import KeptProcess
+from targets.http.logged import LoggedHere, WritesOutput
 from targets.http.openapi import OFFERED_AT, request_schemas
 from targets.http.process import ServerProcess
 from targets.http.reply import Reply
@@ -28,8 +29,8 @@ class Server:
     api: HttpApi
     stop: Callable[[], None] = lambda: None
     process: ServerProcess | KeptProcess | None = None
-    is_here: bool = False
-    """Whether it runs in this process."""
+    logged: LoggedHere | None = None
+    """What it logs, if it runs in this process."""
 
     @property
     def dialect(self) -> Dialect:
@@ -40,6 +41,11 @@ class Server:
     def family(self) -> Family:
         """How it differs from the strict reading."""
         return family_named(self.api.family)
+
+    @property
+    def output(self) -> WritesOutput | None:
+        """What it writes beside its answers; None if it is elsewhere."""
+        return self.process or self.logged
 
     def ask(self, message: Message) -> Reply:
         """The reply to a message that is sent in the ordinary way."""
@@ -63,7 +69,7 @@ class Server:
 
     def cpu_seconds(self) -> float | None:
         """Seconds of CPU that it has used; with the client's where it runs in this process. None if it is elsewhere."""
-        if self.is_here:
+        if self.logged is not None:
             return time.process_time()
         return self.process.cpu_seconds() if self.process is not None else None
 

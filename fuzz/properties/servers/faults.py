@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from fuzz.lab.faults import caused_by, faults_between
-from fuzz.lab.server_answers import busy, difference
-from fuzz.lab.server_lab import Asked, HttpLab
+from fuzz.lab.server_answers import busy, difference, same_choices
+from fuzz.lab.server_lab import RECHECKS, Asked, HttpLab
 from fuzz.properties.model import Violation
 from fuzz.properties.servers.asked import answers
 from fuzz.properties.servers.leaving import BLOCKS_LEFT, STILL_BUSY, missing_blocks
 from fuzz.properties.servers.registration import server_property
-from targets.contract import FaultPoint, InjectsFaults
+from targets.contract import InjectsFaults
 from targets.http.case import HttpCase
 from targets.http.client import perform
 from targets.http.dialects.model import Answer
@@ -42,10 +43,13 @@ def check_fault_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     if not lab.server.family.faults or lab.health() is not None:
         # A server that the case itself has broken down is named by the health check.
         return
-    served = [(place, asked) for place, asked in enumerate(lab.asked) if _succeeds(lab, asked)]
+    served = tuple((place, asked) for place, asked in enumerate(lab.asked) if _succeeds(lab, asked))
     faults = ServerFaults(lab.server)
-    alone = {place: lab.steady(asked) for place, asked in served}
-    for fault in _choice(lab, faults, case):
+    company = _Company(lab, case, served, {place: lab.steady(asked) for place, asked in served})
+    before = faults.fault_points()
+    if not company.is_as_alone([asked.reply for asked in lab.asked]) or not company.stays_as_alone(1):
+        return
+    for fault in faults_between(before, faults.fault_points(), MOST_FAULTS):
         lab.tally.looked += 1
         try:
             faults.inject(fault)
@@ -55,16 +59,34 @@ def check_fault_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             gone = lab.violation("H35", "server-gone", f"the server does not answer any more: {error}")
             yield caused_by("H35", fault, gone)
             return
-        found = [*_judge(lab, served, replies, alone), *_aftermath(lab)]
+        found = [*_judge(company, replies), *_aftermath(lab)]
         yield from (caused_by("H35", fault, violation) for violation in found)
         if found:
             return
 
 
-def _choice(lab: HttpLab, faults: ServerFaults, case: HttpCase) -> Sequence[FaultPoint]:
-    before = faults.fault_points()
-    perform(lab.server.client, case)
-    return faults_between(before, faults.fault_points(), MOST_FAULTS)
+@dataclass(frozen=True)
+class _Company:
+    """The requests of a case that are answered when nothing fails."""
+
+    lab: HttpLab
+    case: HttpCase
+    served: tuple[tuple[int, Asked], ...]
+    """With their places in the case."""
+    alone: dict[int, Answer | None]
+    """What they are answered by themselves, where that is repeatable."""
+
+    def is_as_alone(self, replies: Sequence[Reply]) -> bool:
+        """Whether these replies to the case say what each request is answered by itself.
+
+        What is otherwise even without a fault is for other properties to tell.
+        """
+        answers = ((self.lab.answer(asked._replace(reply=replies[place])), place) for place, asked in self.served)
+        return all(self.alone[place] is None or same_choices(answer, self.alone[place]) for answer, place in answers)
+
+    def stays_as_alone(self, times: int) -> bool:
+        """Whether it is so when the case is performed so many times more."""
+        return all(self.is_as_alone(perform(self.lab.server.client, self.case)) for _ in range(times))
 
 
 def _succeeds(lab: HttpLab, asked: Asked) -> bool:
@@ -72,18 +94,13 @@ def _succeeds(lab: HttpLab, asked: Asked) -> bool:
     return answer is not None and not answer.problems and not answer.error
 
 
-def _judge(
-    lab: HttpLab,
-    served: Sequence[tuple[int, Asked]],
-    replies: Sequence[Reply],
-    alone: dict[int, Answer | None],
-) -> Iterator[Violation]:
-    failed = 0
-    for place, usual in served:
+def _judge(company: _Company, replies: Sequence[Reply]) -> Iterator[Violation]:
+    lab, failed = company.lab, 0
+    for place, usual in company.served:
         asked = usual._replace(reply=replies[place])
         status = asked.reply.status or 0
         if asked.reply.end is not End.COMPLETE:
-            yield lab.violation("H35", asked.reply.end.value, f"the reply ended {asked.reply.end.value}", asked)
+            yield lab.broken("H35", asked.reply.end.value, f"the reply ended {asked.reply.end.value}", asked)
         elif status >= 500:
             failed += 1
             yield from _envelope(lab, asked)
@@ -93,7 +110,7 @@ def _judge(
             answer = lab.answer(asked)
             failed += bool(answer and answer.error)
             if answer is not None and not answer.error:
-                yield from _unlike(lab, asked, answer, alone[place])
+                yield from _unlike(company, asked, answer, company.alone[place])
     if failed > 1:
         yield lab.violation("H35", "several-fail", f"{failed} requests fail together")
 
@@ -108,7 +125,8 @@ def _envelope(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
         yield lab.violation("H35", "envelope", f"the error is not in the envelope: {problem.message}", asked)
 
 
-def _unlike(lab: HttpLab, asked: Asked, answer: Answer, alone: Answer | None) -> Iterator[Violation]:
+def _unlike(company: _Company, asked: Asked, answer: Answer, alone: Answer | None) -> Iterator[Violation]:
+    lab = company.lab
     for problem in answer.problems[:1]:
         yield lab.violation("H35", problem.slug, f"the answer is broken: {problem.message}", asked, cause=_BROKEN)
     if alone is None or answer.problems:
@@ -116,7 +134,7 @@ def _unlike(lab: HttpLab, asked: Asked, answer: Answer, alone: Answer | None) ->
     lab.tally.compared += 1
     for one, other in zip(alone.choices, answer.choices, strict=False):
         found = difference(one, other)
-        if found and lab.still_steady(asked):
+        if found and company.stays_as_alone(RECHECKS):
             message = f"choice {one.index} answers {one.text!r} alone, {other.text!r} now"
             yield lab.violation("H35", f"{found}-differ", message, asked, cause=_BROKEN)
 
@@ -124,7 +142,7 @@ def _unlike(lab: HttpLab, asked: Asked, answer: Answer, alone: Answer | None) ->
 def _aftermath(lab: HttpLab) -> Iterator[Violation]:
     problem = lab.health()
     if problem is not None:
-        yield lab.violation("H35", problem.slug, problem.message)
+        yield lab.violation("H35", problem.slug, problem.message, cause=problem.cause)
         return
     found = lab.settled()
     if found is not None and busy(found):

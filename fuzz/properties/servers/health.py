@@ -26,4 +26,4 @@ def check_health(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     problem = lab.health()
     if problem is not None:
         asked = lab.asked[-1]
-        yield lab.violation("H3", problem.slug, problem.message, asked)
+        yield lab.violation("H3", problem.slug, problem.message, asked, cause=problem.cause)

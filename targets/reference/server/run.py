@@ -53,7 +53,14 @@ def serving_target(target: Target, device: str = "cpu", dtype: str = "float32", 
 
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
-        app, http="h11", ws="none", lifespan="off", log_level="critical", access_log=False, timeout_graceful_shutdown=1
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,  # errors go to the root logger, where whoever runs the server looks for them
+        log_level="error",
+        access_log=False,
+        timeout_graceful_shutdown=1,
     )
 
 
