@@ -26,13 +26,10 @@ def command(name: str, duration: str, original: bool, folder: str | None) -> int
     from fuzz.campaign.harness import ContainedHarness
     from fuzz.campaign.plan import seconds_of
     from fuzz.campaign.spaces import space_for
-    from fuzz.engines.model import Trial
     from fuzz.findings import store
-    from fuzz.findings.regression import promoted
-    from fuzz.findings.replay import replay
+    from fuzz.findings.confirm import simplest
     from fuzz.findings.shrink import shrink
     from fuzz.findings.signature import signatures
-    from fuzz.findings.triage import CONFIRMATIONS
     from targets.codec import encode
 
     findings = Path(folder or configuration.load().folder) / "findings"
@@ -54,16 +51,12 @@ def command(name: str, duration: str, original: bool, folder: str | None) -> int
             until=until,
             executions=1_000_000,
         )
-
-        def repeats(trial: Trial) -> bool:
-            again = replay(harness, trial.case, promoted(finding), CONFIRMATIONS)
-            return again.same == CONFIRMATIONS
-
-        smallest = shrunk.repeating(repeats).case
-    before, after = len(encode(case)), len(encode(smallest))
+        smallest, confirmation = simplest(harness, shrunk, finding.signature, codes)
+    before, after = len(encode(case)), len(encode(smallest.case))
     updated = msgspec.structs.replace(
         finding,
-        case=msgspec.Raw(encode(smallest)),
+        case=msgspec.Raw(encode(smallest.case)),
+        confirmation=confirmation,
         shrink_steps=shrunk.steps + (0 if original else finding.shrink_steps),
     )
     path = store.write(findings, updated)

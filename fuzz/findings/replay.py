@@ -9,10 +9,10 @@ import msgspec
 from fuzz.contain.outcome import Outcome
 from fuzz.engines.model import Case
 from fuzz.findings import regression, store
+from fuzz.findings.confirm import Bench
 from fuzz.findings.model import Finding
 from fuzz.findings.regression import Regression
 from fuzz.findings.signature import signatures
-from fuzz.findings.triage import Bench
 from fuzz.properties.model import Violation
 from targets.errors import UsageError
 

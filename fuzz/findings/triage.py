@@ -6,46 +6,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import msgspec
 
 from fuzz.contain.outcome import Fate
 from fuzz.engines.model import Case, Trial
 from fuzz.findings.beside import Neighbours, Shown, one_bug
+from fuzz.findings.confirm import Bench, Suspect, confirm, may_depend_on_before, simplest
 from fuzz.findings.model import Confirmation, Finding
 from fuzz.findings.shrink import Simplify, shrink
 from fuzz.findings.signature import identity, kin, labels, signatures, variants
-from fuzz.properties.model import Cost
-from fuzz.properties.registry import properties
 from targets.codec import encode
-from targets.contract import TargetKind
 
-CONFIRMATIONS = 3
-"""Fresh workers a failure is replayed in."""
 HANG_ATTEMPTS = 5
 """Runs with the full deadline after which a case that hung in haste is taken for slow: some hangs depend on timing."""
-FLAKY_ATTEMPTS = 10
-"""Replays over which the rate is measured when not all confirmations repeat the failure."""
 SHRINKING = 15.0
 """Seconds that shrinking a finding may take."""
 BESIDE = 5.0
 """Seconds in which a finding is looked for beside earlier ones."""
 FLAKY_CASES = 5
 """Further cases that are tried for a finding that did not repeat: the first may have failed by chance."""
-
-
-class Bench(Protocol):
-    """Where triage runs cases: like the campaign's harness, but the caller says what to judge and when to renew."""
-
-    def judge(self, case: Case, codes: tuple[str, ...] | None, *, hasty: bool = False) -> Trial:
-        """Run one case and judge it by these properties; None is every applicable one.
-
-        With `hasty` a call counts as hung much earlier, measured by how long cases take otherwise.
-        """
-
-    def renew(self, *, thorough: bool = False) -> None:
-        """The next case runs in a fresh worker; with `thorough` what outlives workers is fresh, too: a server."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +91,7 @@ class Triage:
             yield self._keep(finding)
         if time.monotonic() > until:
             return
-        confirmation = self._confirm(trial, signature, codes, further=flaky is not None)
+        confirmation = confirm(self.bench, Suspect(trial, signature, codes), further=flaky is not None)
         finding = msgspec.structs.replace(finding, confirmation=confirmation)
         if flaky is not None:
             self.tries[flaky.id] += 1
@@ -120,13 +100,16 @@ class Triage:
                 finding = msgspec.structs.replace(flaky, duplicates=finding.duplicates)
         yield self._keep(finding)
         if not finding.confirmation.flaky:
-            yield self._absorb(self._shrink(finding, trial, codes, soon(self.shrinking, until)))
+            shrunk = self._shrink(finding, trial, codes, soon(self.shrinking, until))
+            yield shrunk if shrunk.confirmation.flaky else self._absorb(shrunk)
 
     def _shrink(self, finding: Finding, trial: Trial, codes: tuple[str, ...] | None, until: float) -> Finding:
         signature = finding.signature
         start, codes = self._start(trial, signature, codes)
         shrunk = shrink(start, signature, self.simplify, lambda case: self._hastily(case, codes), until=until)
-        smallest = shrunk.repeating(lambda trial: self._repeats(trial, signature, codes))
+        smallest, confirmation = simplest(self.bench, shrunk, signature, codes)
+        if confirmation.flaky:
+            return self._keep(msgspec.structs.replace(finding, confirmation=confirmation))
         self.bench.renew()
         full = self.bench.judge(smallest.case, None)
         shown = kin(full, signature)
@@ -149,6 +132,7 @@ class Triage:
                 outcome=final.outcome,
                 violations=final.verdict.violations if final.verdict else (),
                 variants=variants(final, signature),
+                confirmation=confirmation,
                 shrink_steps=shrunk.steps,
             )
         )
@@ -178,10 +162,6 @@ class Triage:
     def _hastily(self, case: Case, codes: tuple[str, ...] | None) -> Trial:
         return self.bench.judge(case, codes, hasty=True)
 
-    def _repeats(self, trial: Trial, signature: str, codes: tuple[str, ...] | None) -> bool:
-        hung = trial.outcome.fate is Fate.HUNG  # each replay would take the full deadline
-        return hung or self._repeat(trial.case, signature, codes, CONFIRMATIONS) == CONFIRMATIONS
-
     def _unhurried(self, trial: Trial, until: float) -> Trial:
         """The same case with the full deadline: whether it hangs, what its properties say when they have the time to.
 
@@ -190,7 +170,7 @@ class Triage:
         signature = self._new_signature(trial)
         again = trial
         for _ in range(HANG_ATTEMPTS):
-            self.bench.renew(thorough=_may_depend_on_before(signature))
+            self.bench.renew(thorough=may_depend_on_before(signature))
             again = self.bench.judge(trial.case, trial.codes)
             if again.failed or time.monotonic() > until:
                 break
@@ -215,23 +195,6 @@ class Triage:
         if trial.codes is None or head in {fate.value for fate in Fate}:
             return trial.codes
         return (head,) if signature in signatures(self.bench.judge(trial.case, (head,), hasty=True)) else trial.codes
-
-    def _confirm(self, trial: Trial, signature: str, codes: tuple[str, ...] | None, *, further: bool) -> Confirmation:
-        """How often it repeats; of a further case for a flaky finding only whether it always does."""
-        if trial.outcome.fate is Fate.HUNG:
-            return Confirmation(attempts=1, repeated=1)  # each replay would take the full deadline, and one was made
-        repeated = self._repeat(trial.case, signature, codes, CONFIRMATIONS)
-        if repeated == CONFIRMATIONS or further:
-            return Confirmation(attempts=CONFIRMATIONS, repeated=repeated)
-        more = self._repeat(trial.case, signature, codes, FLAKY_ATTEMPTS - CONFIRMATIONS)
-        return Confirmation(attempts=FLAKY_ATTEMPTS, repeated=repeated + more)
-
-    def _repeat(self, case: Case, signature: str, codes: tuple[str, ...] | None, attempts: int) -> int:
-        repeated = 0
-        for attempt in range(attempts):
-            self.bench.renew(thorough=attempt == 0 and _may_depend_on_before(signature))
-            repeated += signature in signatures(self.bench.judge(case, codes))
-        return repeated
 
     def _start(
         self, trial: Trial, signature: str, codes: tuple[str, ...] | None
@@ -319,12 +282,6 @@ def _title(trial: Trial, signature: str) -> str:
     outcome = trial.outcome
     detail = outcome.message.splitlines()[0] if outcome.message else ""
     return f"{signature.replace('/', ' ')}: {detail}" if detail else signature.replace("/", " ")
-
-
-def _may_depend_on_before(signature: str) -> bool:
-    """Whether a failure may come from what outlives workers; not if one answer, taken by itself, shows it."""
-    head = signature.partition("/")[0]
-    return all(found.code != head or found.cost is not Cost.OBSERVES for found in properties(TargetKind.HTTP))
 
 
 def soon(seconds: float, end: float) -> float:

@@ -7,7 +7,8 @@ import msgspec
 
 from fuzz.contain.outcome import Fate, Outcome
 from fuzz.engines.model import Case, Trial
-from fuzz.findings.triage import CONFIRMATIONS, FLAKY_ATTEMPTS, FLAKY_CASES, Context, Triage
+from fuzz.findings.confirm import CONFIRMATIONS, REPLAYS
+from fuzz.findings.triage import FLAKY_CASES, Context, Triage
 from fuzz.properties.model import Verdict, Violation
 
 CONTEXT = Context(target="t", device="cpu", dtype="float32", engine="guided", seed=1, versions={})
@@ -150,12 +151,21 @@ def test_failures_that_never_meet_are_two_findings() -> None:
     assert len(triage.findings) == 2
 
 
-def test_a_failure_is_confirmed_in_fresh_workers() -> None:
+def test_a_failure_is_confirmed_in_fresh_workers_before_it_is_shrunk_and_more_often_afterwards() -> None:
     triage, bench = triage_of(lambda values: ("P1/seven",) if 7 in values else ())
-    take(triage, bench, 7)
+    failed = bench.judge(Numbers((7,)), None)
+    _, confirmed, shrunk = triage.take(failed, executions=1, seconds=0.0, until=time.monotonic() + 5)
+    assert confirmed.confirmation.attempts == confirmed.confirmation.repeated == CONFIRMATIONS
+    assert shrunk.confirmation.attempts == shrunk.confirmation.repeated == REPLAYS
+    assert bench.renewed >= CONFIRMATIONS + REPLAYS
+
+
+def test_a_failure_that_misses_one_of_many_replays_is_kept_with_its_rate() -> None:
+    turns = iter([True] * 7 + [False])
+    triage, bench = triage_of(lambda _values: ("P1/luck",) if next(turns) else ())
+    take(triage, bench)
     (finding,) = triage.findings.values()
-    assert finding.confirmation.attempts == finding.confirmation.repeated == CONFIRMATIONS
-    assert bench.renewed >= CONFIRMATIONS
+    assert (finding.confirmation.repeated, finding.confirmation.attempts) == (3, 4)
 
 
 def test_a_failure_that_does_not_repeat_is_kept_apart_with_its_rate() -> None:
@@ -164,12 +174,12 @@ def test_a_failure_that_does_not_repeat_is_kept_apart_with_its_rate() -> None:
     take(triage, bench, 1, 2)
     (finding,) = triage.findings.values()
     assert finding.confirmation.flaky
-    assert (finding.confirmation.repeated, finding.confirmation.attempts) == (1, FLAKY_ATTEMPTS)
+    assert (finding.confirmation.repeated, finding.confirmation.attempts) == (1, REPLAYS)
     assert msgspec.json.decode(finding.case)["values"] == [1, 2]
 
 
 def test_a_failure_that_did_not_repeat_does_not_hide_a_case_that_does() -> None:
-    turns = iter([True] + [False] * FLAKY_ATTEMPTS)
+    turns = iter([True] + [False] * REPLAYS)
     triage, bench = triage_of(lambda values: ("P1/luck",) if 7 in values or next(turns, False) else ())
     take(triage, bench, 1, 2)
     take(triage, bench, 7)
@@ -180,7 +190,7 @@ def test_a_failure_that_did_not_repeat_does_not_hide_a_case_that_does() -> None:
 
 
 def test_a_failure_that_did_not_repeat_is_part_of_a_later_one_that_does_and_has_its_cause() -> None:
-    turns = iter([True] + [False] * FLAKY_ATTEMPTS)
+    turns = iter([True] + [False] * REPLAYS)
     rule = lambda values: ("P2/leak/lost",) if 7 in values else ("P1/luck/lost",) if next(turns, False) else ()  # noqa: E731
     triage, bench = triage_of(rule)
     take(triage, bench, 1, 2)
@@ -205,18 +215,18 @@ def test_of_a_further_case_only_is_asked_whether_it_always_repeats() -> None:
     take(triage, bench, 7)
     assert len(bench_turns) == 1 + CONFIRMATIONS
     (finding,) = triage.findings.values()
-    assert finding.confirmation.attempts == FLAKY_ATTEMPTS
+    assert finding.confirmation.attempts == REPLAYS
 
 
 def test_only_so_many_further_cases_of_a_failure_that_never_repeats_are_tried() -> None:
     failing = [True]
     triage, bench = triage_of(lambda _values: ("P1/luck",) if failing.pop() else ())
     for _ in range(FLAKY_CASES + 3):
-        failing[:] = [False] * FLAKY_ATTEMPTS + [True]
+        failing[:] = [False] * REPLAYS + [True]
         take(triage, bench, 1, 2)
     (finding,) = triage.findings.values()
     assert (finding.confirmation.flaky, finding.duplicates) == (True, FLAKY_CASES + 2)
-    assert len(failing) == FLAKY_ATTEMPTS
+    assert len(failing) == REPLAYS
 
 
 def test_a_case_that_failed_by_chance_while_shrinking_is_not_kept() -> None:
@@ -271,7 +281,7 @@ def test_a_finding_is_confirmed_although_shrinking_has_no_time() -> None:
     triage.shrinking = 0.0
     take(triage, bench, 1, 7)
     (finding,) = triage.findings.values()
-    assert (finding.confirmation.attempts, finding.shrink_steps) == (CONFIRMATIONS, 0)
+    assert (finding.confirmation.attempts, finding.shrink_steps) == (REPLAYS, 0)
 
 
 def test_a_failure_is_kept_when_there_is_no_time_to_confirm_it() -> None:
