@@ -291,6 +291,12 @@ def test_an_answer_that_changes_is_named(bench: Bench) -> None:
     assert bench.kinds("openai", good("openai"), only="H17") == {"H17/text-differ"}
 
 
+def test_an_answer_that_changes_only_the_third_time_is_named(bench: Bench) -> None:
+    count = iter([0, 0, 0, 1, 1, 1])
+    bench.spoiling.body = lambda data: data.replace(b"One two", f"One {next(count, 1)}".encode())
+    assert bench.kinds("openai", good("openai"), only="H17") == {"H17/text-differ"}
+
+
 def test_null_that_is_refused_is_named(bench: Bench) -> None:
     def refuse(status: int) -> int:
         return 400 if b'"top_p": null' in bench.mock.requests[-1].body else status
