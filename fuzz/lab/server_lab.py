@@ -46,7 +46,7 @@ LONGEST_WAIT = 40.0
 """Seconds that a server may go on with what nobody waits for, at most."""
 _SLACK = 3
 """Times that the pace may vary between two requests."""
-RECHECKS = 3
+RECHECKS = 8
 """Times that a repeatable answer is asked for again before a difference from it counts."""
 SETTLING = 2.0
 """Seconds within which a server must have noticed that a client has gone."""

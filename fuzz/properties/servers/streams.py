@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fuzz.lab.server_answers import difference, is_repeatable
-from fuzz.lab.server_lab import RECHECKS, Asked, HttpLab
+from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.asked import repeatable_text
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.dialects.model import Answer, EndpointKind, Json
+
+_REPETITIONS = 3
+"""Times that a request is sent again."""
 
 
 @server_property(
@@ -77,7 +80,7 @@ def check_repeat(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
 def _repeated(lab: HttpLab, asked: Asked, first: Answer) -> Iterator[Violation]:
     """The first difference that shows: what depends on the moment may well agree once."""
     assert asked.endpoint is not None and asked.body is not None
-    for _ in range(RECHECKS):
+    for _ in range(_REPETITIONS):
         again = lab.put_again(asked.endpoint, lab.plain(asked.endpoint, asked.body))
         if again is None or again.problems:
             return
