@@ -77,10 +77,7 @@ def is_delimited(exchange: Exchange) -> bool:
 
 def send(client: Client, exchange: Exchange) -> Reply:
     """The reply to one exchange on a connection of its own."""
-    reply, connection = _exchange(client, exchange, None)
-    if connection:
-        connection.close()
-    return reply
+    return _finish_and_close(client, _begin(client, exchange, None))
 
 
 def ask(client: Client, message: Message) -> Reply:
@@ -97,7 +94,7 @@ def _at_once(client: Client, exchanges: tuple[Exchange, ...]) -> tuple[Reply, ..
         begun = tuple(pool.map(lambda exchange: _begin(client, exchange, None, ahead=True), exchanges))
         for one in begun:
             one.release()
-        return tuple(pool.map(lambda one: _finish(client, one)[0], begun))
+        return tuple(pool.map(lambda one: _finish_and_close(client, one), begun))
 
 
 class _Connection:
@@ -181,6 +178,13 @@ def _finish(client: Client, begun: _Underway) -> tuple[Reply, _Connection | None
     elif reply.end is not End.COMPLETE:
         connection.vanish()
     return msgspec.structs.replace(reply, seconds=time.monotonic() - begun.started), connection
+
+
+def _finish_and_close(client: Client, begun: _Underway) -> Reply:
+    reply, connection = _finish(client, begun)
+    if connection:
+        connection.close()
+    return reply
 
 
 def _answer(client: Client, begun: _Underway, connection: _Connection) -> Reply:

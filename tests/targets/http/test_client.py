@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -221,6 +222,15 @@ def test_the_last_bytes_of_concurrent_requests_are_sent_in_their_order_when_all_
 
     assert [reply.end for reply in replies] == [End.COMPLETE] * 3
     assert sent[3:] == [b"a", b"b", b"c"]
+
+
+def test_no_connection_of_concurrent_requests_is_left_open(serve: Serve) -> None:
+    case = HttpCase(dialect="openai", exchanges=(Exchange(message=POST),) * 3, concurrent=True)
+    client = serve(answering(OK))
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always", ResourceWarning)
+        perform(client, case)
+    assert [str(warning.message) for warning in noted] == []
 
 
 def test_a_slow_sender_does_not_keep_those_beside_it_waiting(serve: Serve) -> None:
