@@ -217,8 +217,10 @@ class HttpCaseSpace:
         return simplify(cast("HttpCase", case), self.space)
 
     def neighbours(self, case: Case) -> Iterator[Case]:
-        """None: what an exchange shows is told by its cause."""
-        return iter(())
+        """Its requests alone, and in company of their own kind."""
+        from strategies.http.neighbours import neighbours
+
+        return neighbours(cast("HttpCase", case), self.space)
 
     def strategy(self) -> SearchStrategy[Case]:
         """The same for Hypothesis."""

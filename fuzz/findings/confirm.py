@@ -61,14 +61,17 @@ def confirm(bench: Bench, suspect: Suspect, *, further: bool) -> Confirmation:
 
 
 def simplest(bench: Bench, shrunk: Shrunk, signature: str, codes: tuple[str, ...] | None) -> tuple[Trial, Confirmation]:
-    """The simplest trial of those that shrinking kept which always repeats; if none does, what it began with."""
+    """The simplest trial of those that shrinking kept which always repeats; if none does, the one that did longest."""
+    replays = REPLAYS_WHEN_UNSURE if shrunk.unsure else REPLAYS
+    best: tuple[Trial, Confirmation] | None = None
     for trial in shrunk.backwards():
-        confirmation = _always(
-            bench, Suspect(trial, signature, codes), REPLAYS_WHEN_UNSURE if shrunk.unsure else REPLAYS
-        )
+        confirmation = _always(bench, Suspect(trial, signature, codes), replays)
         if not confirmation.flaky:
-            break
-    return trial, confirmation
+            return trial, confirmation
+        if best is None or confirmation.rate > best[1].rate:
+            best = trial, confirmation
+    assert best is not None  # there is always what was begun with
+    return best
 
 
 def _always(bench: Bench, suspect: Suspect, replays: int) -> Confirmation:

@@ -99,17 +99,23 @@ class Triage:
             if finding.confirmation.rate <= flaky.confirmation.rate:
                 finding = msgspec.structs.replace(flaky, duplicates=finding.duplicates)
         yield self._keep(finding)
-        if not finding.confirmation.flaky:
-            shrunk = self._shrink(finding, trial, codes, soon(self.shrinking, until))
-            yield shrunk if shrunk.confirmation.flaky else self._absorb(shrunk)
+        if finding.confirmation.flaky:
+            owner = self._beside(finding, Shown(signature, codes, trial.case))
+            if owner is not None:
+                yield self._merge(owner, finding, ())
+            return
+        shrunk = self._shrink(finding, trial, codes, soon(self.shrinking, until))
+        if not shrunk.confirmation.flaky:
+            shrunk = self._absorb(shrunk)
+        elif flaky is not None and shrunk.confirmation.rate <= flaky.confirmation.rate:
+            shrunk = self._keep(msgspec.structs.replace(flaky, duplicates=shrunk.duplicates))
+        yield shrunk
 
     def _shrink(self, finding: Finding, trial: Trial, codes: tuple[str, ...] | None, until: float) -> Finding:
         signature = finding.signature
         start, codes = self._start(trial, signature, codes)
         shrunk = shrink(start, signature, self.simplify, lambda case: self._hastily(case, codes), until=until)
         smallest, confirmation = simplest(self.bench, shrunk, signature, codes)
-        if confirmation.flaky:
-            return self._keep(msgspec.structs.replace(finding, confirmation=confirmation))
         self.bench.renew()
         full = self.bench.judge(smallest.case, None)
         shown = kin(full, signature)
@@ -138,10 +144,11 @@ class Triage:
         )
 
     def _absorb(self, finding: Finding) -> Finding:
-        """The finding, after flaky ones of the same cause were made part of it: it shows what they only hinted at."""
-        causes = set(finding.causes)
+        """The finding, after flaky ones of the same bug were made part of it: it shows what they only hinted at."""
+        causes, until = set(finding.causes), time.monotonic() + BESIDE
         for other in tuple(self.findings.values()):
-            if other.confirmation.flaky and causes & set(other.causes):
+            flaky = other.confirmation.flaky and other.id != finding.id
+            if flaky and (causes & set(other.causes) or self._is_one(self._shown(finding), other, until)):
                 finding = self._merge(finding.id, other, ())
         return finding
 
@@ -151,13 +158,15 @@ class Triage:
             return None
         until = time.monotonic() + BESIDE
         confirmed = [one for one in self.findings.values() if one.confirmation.attempts and not one.confirmation.flaky]
-        for other in confirmed:
-            if other.id == finding.id or other.outcome.fate is Fate.HUNG:
-                continue
-            known = Shown(other.signature, other.codes or None, self.decode(bytes(other.case)))
-            if one_bug(shown, known, self.neighbours, self._hastily, until=until):
-                return other.id
-        return None
+        found = (one.id for one in confirmed if one.id != finding.id and self._is_one(shown, one, until))
+        return next(found, None)
+
+    def _is_one(self, shown: Shown, other: Finding, until: float) -> bool:
+        hung = other.outcome.fate is Fate.HUNG
+        return not hung and one_bug(shown, self._shown(other), self.neighbours, self._hastily, until=until)
+
+    def _shown(self, finding: Finding) -> Shown:
+        return Shown(finding.signature, finding.codes or None, self.decode(bytes(finding.case)))
 
     def _hastily(self, case: Case, codes: tuple[str, ...] | None) -> Trial:
         return self.bench.judge(case, codes, hasty=True)
