@@ -91,14 +91,8 @@ class Triage:
             yield self._keep(finding)
         if time.monotonic() > until:
             return
-        confirmation = confirm(self.bench, Suspect(trial, signature, codes), further=flaky is not None)
-        finding = msgspec.structs.replace(finding, confirmation=confirmation)
-        if flaky is not None:
-            self.tries[flaky.id] += 1
-            finding = msgspec.structs.replace(finding, duplicates=flaky.duplicates + 1)
-            if finding.confirmation.rate <= flaky.confirmation.rate:
-                finding = msgspec.structs.replace(flaky, duplicates=finding.duplicates)
-        yield self._keep(finding)
+        finding = self._confirmed(finding, flaky, trial, codes)
+        yield finding
         if finding.confirmation.flaky:
             owner = self._beside(finding, Shown(signature, codes, trial.case))
             if owner is not None:
@@ -107,9 +101,21 @@ class Triage:
         shrunk = self._shrink(finding, trial, codes, soon(self.shrinking, until))
         if not shrunk.confirmation.flaky:
             shrunk = self._absorb(shrunk)
-        elif flaky is not None and shrunk.confirmation.rate <= flaky.confirmation.rate:
-            shrunk = self._keep(msgspec.structs.replace(flaky, duplicates=shrunk.duplicates))
+        elif flaky is not None and shrunk.id == flaky.id:
+            shrunk = self._keep(_steadier(flaky, shrunk))
         yield shrunk
+
+    def _confirmed(
+        self, finding: Finding, flaky: Finding | None, trial: Trial, codes: tuple[str, ...] | None
+    ) -> Finding:
+        """The finding with how often it repeats; the flaky one that there was, if that repeated no less."""
+        suspect = Suspect(trial, finding.signature, codes)
+        confirmation = confirm(self.bench, suspect, further=flaky is not None)
+        finding = msgspec.structs.replace(finding, confirmation=confirmation)
+        if flaky is not None:
+            self.tries[flaky.id] += 1
+            finding = _steadier(flaky, msgspec.structs.replace(finding, duplicates=flaky.duplicates + 1))
+        return self._keep(finding)
 
     def _shrink(self, finding: Finding, trial: Trial, codes: tuple[str, ...] | None, until: float) -> Finding:
         signature = finding.signature
@@ -291,6 +297,12 @@ def _title(trial: Trial, signature: str) -> str:
     outcome = trial.outcome
     detail = outcome.message.splitlines()[0] if outcome.message else ""
     return f"{signature.replace('/', ' ')}: {detail}" if detail else signature.replace("/", " ")
+
+
+def _steadier(before: Finding, now: Finding) -> Finding:
+    """The one of two findings of one failure that repeats more often, with the count of both."""
+    better = before if now.confirmation.rate <= before.confirmation.rate else now
+    return msgspec.structs.replace(better, duplicates=now.duplicates)
 
 
 def soon(seconds: float, end: float) -> float:
