@@ -17,10 +17,11 @@ from targets.contract import TargetKind
 
 CONFIRMATIONS = 3
 """Fresh workers a failure is replayed in before it is shrunk."""
-REPLAYS = 10
-"""Fresh workers in which a shrunk case must fail, every time; the rate of a flaky one is taken over as many."""
-REPLAYS_WHEN_UNSURE = 20
-"""The same if a case showed the failure and then did not while it was shrunk: ten would often be luck."""
+REPLAYS = 20
+"""Fresh workers in which a shrunk case must fail, every time; the rate of a flaky one is taken over as many.
+
+Of cases that fail nine times of ten one in three passes ten replays, one in eight passes twenty.
+"""
 REPLAYING = 10.0
 """Seconds after which a slow case has been replayed often enough, if it was as often as before shrinking."""
 HUNG = Confirmation(attempts=1, repeated=1)
@@ -62,10 +63,9 @@ def confirm(bench: Bench, suspect: Suspect, *, further: bool) -> Confirmation:
 
 def simplest(bench: Bench, shrunk: Shrunk, signature: str, codes: tuple[str, ...] | None) -> tuple[Trial, Confirmation]:
     """The simplest trial of those that shrinking kept which always repeats; if none does, the one that did longest."""
-    replays = REPLAYS_WHEN_UNSURE if shrunk.unsure else REPLAYS
     best: tuple[Trial, Confirmation] | None = None
     for trial in shrunk.backwards():
-        confirmation = _always(bench, Suspect(trial, signature, codes), replays)
+        confirmation = _always(bench, Suspect(trial, signature, codes))
         if not confirmation.flaky:
             return trial, confirmation
         if best is None or confirmation.rate > best[1].rate:
@@ -74,13 +74,13 @@ def simplest(bench: Bench, shrunk: Shrunk, signature: str, codes: tuple[str, ...
     return best
 
 
-def _always(bench: Bench, suspect: Suspect, replays: int) -> Confirmation:
-    """So many replays, up to the first that does not show the failure."""
+def _always(bench: Bench, suspect: Suspect) -> Confirmation:
+    """Many replays, up to the first that does not show the failure."""
     if suspect.trial.outcome.fate is Fate.HUNG:
         return HUNG
     until = time.monotonic() + REPLAYING
     repeated = 0
-    while repeated < replays and (repeated < CONFIRMATIONS or time.monotonic() < until):
+    while repeated < REPLAYS and (repeated < CONFIRMATIONS or time.monotonic() < until):
         if not _repeats(bench, suspect, first=repeated == 0):
             return Confirmation(attempts=repeated + 1, repeated=repeated)
         repeated += 1
