@@ -19,6 +19,8 @@ Judge = Callable[[Case, tuple[str, ...] | None], Trial]
 
 NEIGHBOURS = 48
 """Cases beside one in which the other is looked for."""
+SHOWING = 5
+"""Runs of a flaky finding's case in which one that always repeats is looked for."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,12 @@ class Shown:
 def one_bug(first: Shown, second: Shown, neighbours: Neighbours, judge: Judge, *, until: float) -> bool:
     """Whether each shows beside the other; no longer looked for when `time.monotonic()` passes `until`."""
     return all(_shows(*pair, neighbours, judge, until) for pair in ((first, second), (second, first)))
+
+
+def explains(sure: Shown, flaky: Case, judge: Judge, *, until: float) -> bool:
+    """Whether a finding that always repeats shows in the case of a flaky one, too: it may well be behind both."""
+    runs = (judge(flaky, sure.codes) for _ in range(SHOWING) if time.monotonic() < until)
+    return any(sure.signature in signatures(trial) for trial in runs)
 
 
 def _shows(one: Shown, other: Shown, neighbours: Neighbours, judge: Judge, until: float) -> bool:

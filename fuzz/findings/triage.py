@@ -11,7 +11,7 @@ import msgspec
 
 from fuzz.contain.outcome import Fate
 from fuzz.engines.model import Case, Trial
-from fuzz.findings.beside import Neighbours, Shown, one_bug
+from fuzz.findings.beside import Neighbours, Shown, explains, one_bug
 from fuzz.findings.confirm import Bench, Suspect, confirm, may_depend_on_before, simplest
 from fuzz.findings.model import Confirmation, Finding
 from fuzz.findings.shrink import Simplify, shrink
@@ -93,17 +93,16 @@ class Triage:
             return
         finding = self._confirmed(finding, flaky, trial, codes)
         yield finding
-        if finding.confirmation.flaky:
-            owner = self._beside(finding, Shown(signature, codes, trial.case))
-            if owner is not None:
-                yield self._merge(owner, finding, ())
+        if not finding.confirmation.flaky:
+            finding = self._shrink(finding, trial, codes, soon(self.shrinking, until))
+        if not finding.confirmation.flaky:
+            yield self._absorb(finding)
             return
-        shrunk = self._shrink(finding, trial, codes, soon(self.shrinking, until))
-        if not shrunk.confirmation.flaky:
-            shrunk = self._absorb(shrunk)
-        elif flaky is not None and shrunk.id == flaky.id:
-            shrunk = self._keep(_steadier(flaky, shrunk))
-        yield shrunk
+        if flaky is not None and flaky.id == finding.id:
+            finding = self._keep(_steadier(flaky, finding))
+        shown = self._shown(finding)
+        owner = self._beside(finding, shown) or self._explained(shown.case)
+        yield self._merge(owner, finding, ()) if owner else finding
 
     def _confirmed(
         self, finding: Finding, flaky: Finding | None, trial: Trial, codes: tuple[str, ...] | None
@@ -153,9 +152,10 @@ class Triage:
         """The finding, after flaky ones of the same bug were made part of it: it shows what they only hinted at."""
         causes, until = set(finding.causes), time.monotonic() + BESIDE
         for other in tuple(self.findings.values()):
-            flaky = other.confirmation.flaky and other.id != finding.id
-            if flaky and (causes & set(other.causes) or self._is_one(self._shown(finding), other, until)):
-                finding = self._merge(finding.id, other, ())
+            if other.confirmation.flaky and other.id != finding.id:
+                known = causes & set(other.causes) or self._is_one(self._shown(finding), other, until)
+                if known or self._explains(finding, self._shown(other).case, until):
+                    finding = self._merge(finding.id, other, ())
         return finding
 
     def _beside(self, finding: Finding, shown: Shown) -> str | None:
@@ -163,9 +163,21 @@ class Triage:
         if finding.outcome.fate is Fate.HUNG:
             return None
         until = time.monotonic() + BESIDE
-        confirmed = [one for one in self.findings.values() if one.confirmation.attempts and not one.confirmation.flaky]
-        found = (one.id for one in confirmed if one.id != finding.id and self._is_one(shown, one, until))
-        return next(found, None)
+        others = (one for one in self._sure() if one.id != finding.id)
+        return next((one.id for one in others if self._is_one(shown, one, until)), None)
+
+    def _explained(self, case: Case) -> str | None:
+        """A finding that always repeats and shows in the case of a flaky one, too: it may well be behind both."""
+        until = time.monotonic() + BESIDE
+        return next((one.id for one in self._sure() if self._explains(one, case, until)), None)
+
+    def _explains(self, finding: Finding, case: Case, until: float) -> bool:
+        hung = finding.outcome.fate is Fate.HUNG
+        return not hung and explains(self._shown(finding), case, self._hastily, until=until)
+
+    def _sure(self) -> tuple[Finding, ...]:
+        """Findings that always repeat."""
+        return tuple(one for one in self.findings.values() if one.confirmation.attempts and not one.confirmation.flaky)
 
     def _is_one(self, shown: Shown, other: Finding, until: float) -> bool:
         hung = other.outcome.fate is Fate.HUNG

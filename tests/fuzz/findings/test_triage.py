@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import msgspec
+import pytest
 
 from fuzz.contain.outcome import Fate, Outcome
 from fuzz.engines.model import Case, Trial
@@ -218,6 +219,30 @@ def test_a_failure_that_does_not_repeat_is_part_of_one_that_does_when_each_shows
     take(triage, bench, 7)
     assert next(iter(triage.findings.values())).confirmation.flaky
     take(triage, bench, 8)
+    (finding,) = triage.findings.values()
+    assert (finding.signature, finding.also) == ("P2/eight", ("P1/luck",))
+
+
+@pytest.mark.parametrize("flaky_first", [True, False])
+def test_a_failure_that_does_not_repeat_is_part_of_one_that_does_and_shows_in_its_case_too(flaky_first: bool) -> None:
+    luck = [False]
+
+    def rule(values: tuple[int, ...]) -> tuple[str, ...]:
+        return (*(("P1/luck",) if luck.pop() else ()), *(("P2/eight",) if 8 in values else ()))
+
+    triage, bench = triage_of(rule)
+
+    def flaky() -> None:
+        luck[:] = [False] * 100 + [True]
+        failed = bench.judge(Numbers((8, 7)), ("P1",))
+        list(triage.take(failed, executions=1, seconds=0.0, until=time.monotonic() + 5))
+
+    def sure() -> None:
+        luck[:] = [False] * 300
+        take(triage, bench, 8)
+
+    for happens in (flaky, sure) if flaky_first else (sure, flaky):
+        happens()
     (finding,) = triage.findings.values()
     assert (finding.signature, finding.also) == ("P2/eight", ("P1/luck",))
 
