@@ -141,14 +141,24 @@ def _check_visit(book: Audit, config: GraphConfig, run: NodeRun, inner: Sequence
     name = "/".join(run.node)
     try:
         _check_writes(book, node, run, name)
-        after = apply(book.channels, book.state, run.writes)
-        expected = () if run.outcome is Outcome.BLOCKED else expected_edges(edges, node, after)
-        if run.taken != expected:
-            book.doubt("wrong-edges", f"node {name!r} took the edges to {list(run.taken)}, open were {list(expected)}")
+        _check_edges(book, node, run, edges)
         if body_of(node) is not None:
             _check_body(book, node, run, inner)
     except (ConflictError, ExpressionError, WriteError) as error:
         book.doubt("should-have-failed", f"node {name!r} went on, although {error}")
+
+
+def _check_edges(book: Audit, node: Node, run: NodeRun, edges: Sequence[Edge]) -> None:
+    """The edges out of a node follow the state after it. Raises `WriteError`."""
+    after = apply(book.channels, book.state, run.writes)
+    took = f"node {'/'.join(run.node)!r} took the edges to {list(run.taken)}"
+    try:
+        expected = () if run.outcome is Outcome.BLOCKED else expected_edges(edges, node, after)
+    except ExpressionError as error:
+        book.doubt("wrong-edges", f"{took}, although {error}")
+        return
+    if run.taken != expected:
+        book.doubt("wrong-edges", f"{took}, open were {list(expected)}")
 
 
 def expected_edges(edges: Sequence[Edge], node: Node, state: State) -> tuple[str, ...]:
