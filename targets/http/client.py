@@ -88,12 +88,12 @@ def ask(client: Client, message: Message) -> Reply:
 def _at_once(client: Client, exchanges: tuple[Exchange, ...]) -> tuple[Reply, ...]:
     """The replies to requests that arrive in their order, one right behind the other.
 
-    All of a request but its last byte goes ahead, so that neither connecting nor size decides who comes first.
+    They connect in this order, too, and all of a request but its last byte goes ahead, so that size decides nothing.
     """
+    begun = tuple(_begin(client, exchange, None, ahead=True) for exchange in exchanges)
+    for one in begun:
+        one.release()
     with ThreadPoolExecutor(len(exchanges)) as pool:
-        begun = tuple(pool.map(lambda exchange: _begin(client, exchange, None, ahead=True), exchanges))
-        for one in begun:
-            one.release()
         return tuple(pool.map(lambda one: _finish_and_close(client, one), begun))
 
 
