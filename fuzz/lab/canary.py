@@ -8,6 +8,8 @@ from fuzz.lab.server_answers import canary_body, read_reply
 from targets.errors import UsageError
 from targets.http.address import redact
 from targets.http.case import Message
+from targets.http.dialects.model import ApiLimits
+from targets.http.locate import model_name
 from targets.http.reply import End, Reply
 from targets.http.server import Server
 from targets.http.wire import json_message
@@ -75,8 +77,20 @@ def _refusal(server: Server, reply: Reply) -> str:
     said = reply.problem or redact(reply.body[:200].decode(errors="replace")).strip()
     how = [] if reply.end is End.COMPLETE else [reply.end.value]
     shown = " ".join([*([str(reply.status)] if reply.status else []), *how, repr(said)])
+    model, listed = server.api.limits.model, _listed_model(server)
+    advice = "Check the dialect, or name the model: --model, or the environment variable INFERFUZZ_MODEL."
+    if listed not in ("", model):
+        advice = f"It lists the model {listed!r}: try --model {listed}, or INFERFUZZ_MODEL={listed} in the environment."
     return (
         f"The server at {server.client.address.url} does not answer a plain request in the "
-        f"{server.dialect.name} dialect for model {server.api.limits.model!r}: {shown}. "
-        "Check the dialect, or name the model: --model, or the environment variable INFERFUZZ_MODEL."
+        f"{server.dialect.name} dialect for model {model!r}: {shown}. {advice}"
     )
+
+
+def _listed_model(server: Server) -> str:
+    """The first model that it lists; empty if it lists none."""
+    try:
+        listed = model_name(server.client, server.dialect.name)
+    except UsageError:
+        return ""
+    return "" if listed == ApiLimits().model else listed

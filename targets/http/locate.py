@@ -84,8 +84,12 @@ def command_target(
     limits: ApiLimits | None = None,
     name: str = "",
 ) -> Target:
-    """A server that is started when the target is loaded, and restarted when a request kills it."""
-    known = limits or ApiLimits()
+    """A server that is started when the target is loaded, and restarted when a request kills it.
+
+    It is not asked for its model before that: unless `limits` or the environment says it, the name is `default`.
+    """
+    named = os.environ.get(MODEL_VARIABLE)
+    known = limits or (ApiLimits(model=named) if named else ApiLimits())
     rules = family_named(family)
     api = HttpApi(dialect=dialect_named(dialect).name, family=rules.name, limits=known, endpoints=rules.endpoints)
 

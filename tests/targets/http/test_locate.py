@@ -92,6 +92,14 @@ def test_a_command_is_started_awaited_and_ended(command: ServerCommand) -> None:
     assert not opened.process.is_alive
 
 
+def test_the_model_of_a_command_is_named_by_the_environment(
+    command: ServerCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INFERFUZZ_MODEL", "tiny-llama")
+    target = command_target(command, "openai")
+    assert target.api is not None and target.api.limits.model == "tiny-llama"
+
+
 def test_a_command_that_ends_at_once_is_the_users_mistake() -> None:
     command = ServerCommand(f"{sys.executable} -c \"print('no model here'); raise SystemExit(3)\"", patience=20)
     with pytest.raises(UsageError, match=r"(?s)exit code 3.*no model here"):
