@@ -188,19 +188,21 @@ class HttpLab:
 
     def blamed(self, reply: Reply, defect: HttpDefect | None, log: str | None = None) -> tuple[str, str]:
         """What the server shows of an error: a label, and the cause that failures with this status share."""
-        label = error_label(message_of(reply), defect, self.log() if log is None else log)
+        label = error_label(message_of(reply), defect, self.log(status=reply.status) if log is None else log)
         return label, f"{reply.status} {label}" if label else ""
 
-    def log(self, start: int | None = None) -> str:
+    def log(self, start: int | None = None, *, status: int | None = None) -> str:
         """What the server wrote to its output since the case began, or after so many bytes, up to a stack trace.
 
-        Empty if it is not ours.
+        That may be written after the answer, unless its status says that the client is at fault.
+        Empty if the server is not ours.
         """
         output = self.server.output
         if output is None:
             return ""
         begin = self._log_size if start is None else start
-        until = time.monotonic() + output.lag
+        refused = status is not None and 400 <= status < 500
+        until = time.monotonic() + (0.0 if refused else output.lag)
         text = output.output_after(begin)
         while not raised_in(text) and time.monotonic() < until:
             time.sleep(0.01)
@@ -213,7 +215,7 @@ class HttpLab:
 
     def _log_of(self, asked: Asked) -> str:
         """The log; where several requests failed in several places, what this one alone leaves there."""
-        output, log = self.server.output, self.log()
+        output, log = self.server.output, self.log(status=asked.reply.status)
         if output is None or len(self._asked) == 1 or not raised_in(log) or only_place(log):
             return log
         start = output.output_size()

@@ -27,7 +27,7 @@ class WritesOutput(Protocol):
 class LoggedHere(logging.Handler):
     """Keeps what is logged as an error in this process, stack traces included; thread-safe."""
 
-    lag = 0.0
+    lag = 0.3  # a framework may answer first and pass the exception on to its server afterwards
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)

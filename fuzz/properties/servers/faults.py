@@ -38,7 +38,8 @@ def check_fault_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
 
     A stream that has begun ends with the dialect's error event. The others are answered as they are alone; afterwards
     the canary is answered as ever, nothing is in flight, and all blocks are back. The points and how often each is
-    passed are the server's to tell; of a case with more than six passes six are tried, of each point in its turn.
+    passed are the server's to tell; of a case with more than six passes six are tried, of each point in its turn. Where
+    company alone changes an answer, nothing is judged.
     """
     if not lab.server.family.faults or lab.health() is not None:
         # A server that the case itself has broken down is named by the health check.

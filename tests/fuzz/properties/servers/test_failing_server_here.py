@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +13,7 @@ from fuzz.properties.registry import properties
 from targets.contract import TargetKind
 from targets.http.case import Exchange, HttpCase
 from targets.http.locate import reference_target
+from targets.http.logged import LoggedHere
 from targets.http.wire import json_message
 from targets.reference.server.front_end import FrontEnd
 from targets.reference.server.generation import Generation
@@ -50,3 +53,15 @@ def test_a_stream_that_breaks_off_has_the_cause_of_the_failure_at_once(
     monkeypatch.setattr(Generation, "_part", fail)
     place = "KeyError-test_failing_server_here.py:fail"
     assert causes(bench, "H1", stream=True) == {f"H1/truncated/{place}": f"500 {place}"}
+
+
+def test_what_is_logged_after_the_answer_is_waited_for(bench: ServerBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    emit = LoggedHere.emit
+
+    def late(self: LoggedHere, record: logging.LogRecord) -> None:
+        threading.Timer(0.1, emit, (self, record)).start()
+
+    monkeypatch.setattr(LoggedHere, "emit", late)
+    monkeypatch.setattr(FrontEnd, "begin", fail)
+    place = "KeyError-test_failing_server_here.py:fail"
+    assert causes(bench, "H5") == {f"H5/server-error/{place}": f"500 {place}"}
