@@ -17,11 +17,8 @@ from targets.contract import TargetKind
 
 CONFIRMATIONS = 3
 """Fresh workers a failure is replayed in before it is shrunk."""
-REPLAYS = 20
-"""Fresh workers in which a shrunk case must fail, every time; the rate of a flaky one is taken over as many.
-
-Of cases that fail nine times of ten one in three passes ten replays, one in eight passes twenty.
-"""
+REPLAYS = 10
+"""Fresh workers in which a shrunk case must fail, every time; the rate of a flaky one is taken over as many."""
 REPLAYING = 10.0
 """Seconds after which a slow case has been replayed often enough, if it was as often as before shrinking."""
 HUNG = Confirmation(attempts=1, repeated=1)

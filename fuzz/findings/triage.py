@@ -26,8 +26,6 @@ BESIDE = 5.0
 """Seconds in which a finding is looked for beside earlier ones."""
 FLAKY_CASES = 12
 """Further cases that are tried for a finding that did not repeat: the first may have failed by chance."""
-SHRUNK_IN_VAIN = 3
-"""As many of them count for one that repeated at first and not any more when it was shrunk: that took its time."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Triage:
         finding = self._confirmed(finding, flaky, trial, codes)
         yield finding
         if not finding.confirmation.flaky:
-            self.tries[finding.id] += SHRUNK_IN_VAIN
+            self.tries[finding.id] += 1  # on top of the confirmation: shrinking takes its time
             finding = self._shrink(finding, trial, codes, soon(self.shrinking, until))
         if not finding.confirmation.flaky:
             yield self._absorb(finding)
