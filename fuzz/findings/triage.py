@@ -154,8 +154,8 @@ class Triage:
         causes, until = set(finding.causes), time.monotonic() + BESIDE
         for other in tuple(self.findings.values()):
             if other.confirmation.flaky and other.id != finding.id:
-                known = causes & set(other.causes) or self._is_one(self._shown(finding), other, until)
-                if known or self._explains(finding, self._shown(other).case, until):
+                known = causes & set(other.causes) or self._explains(finding, self._shown(other).case, until)
+                if known or self._is_one(self._shown(finding), other, until):
                     finding = self._merge(finding.id, other, ())
         return finding
 
