@@ -18,6 +18,8 @@ from targets.http.reply import End, Reply
 from targets.http.wire import serialise
 
 CONNECT_SECONDS = 3.0
+APART_SECONDS = 0.002
+"""Before the last byte of each of several requests at once: a server whose loop wakes up for two may swap them."""
 _SEND_SIZE = 2**18
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """`SO_LINGER` with zero seconds: close sends a reset."""
@@ -92,6 +94,7 @@ def _at_once(client: Client, exchanges: tuple[Exchange, ...]) -> tuple[Reply, ..
     """
     begun = tuple(_begin(client, exchange, None, ahead=True) for exchange in exchanges)
     for one in begun:
+        time.sleep(APART_SECONDS)
         one.release()
     with ThreadPoolExecutor(len(exchanges)) as pool:
         return tuple(pool.map(lambda one: _finish_and_close(client, one), begun))

@@ -203,10 +203,18 @@ def test_concurrent_exchanges_are_open_at_the_same_time(serve: Serve) -> None:
     assert [reply.is_success for reply in perform(serve(behave), case)] == [True, True, True]
 
 
-def test_the_last_bytes_of_concurrent_requests_are_sent_in_their_order_when_all_else_has_been(
+def test_the_last_bytes_of_concurrent_requests_are_sent_in_their_order_and_apart_when_all_else_has_been(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[bytes] = []
+    wait = time.sleep
+
+    def waiting(seconds: float) -> None:
+        if threading.current_thread() is threading.main_thread():
+            sent.append(b"waited")
+        wait(seconds)
+
+    monkeypatch.setattr(time, "sleep", waiting)
     send_data = client._send
 
     def noting(connection: socket.socket, data: bytes, pace: Pace | None, until: float) -> str:
@@ -221,7 +229,7 @@ def test_the_last_bytes_of_concurrent_requests_are_sent_in_their_order_when_all_
     replies = perform(serve(answering(OK)), HttpCase(dialect="openai", exchanges=exchanges, concurrent=True))
 
     assert [reply.end for reply in replies] == [End.COMPLETE] * 3
-    assert sent[3:] == [b"a", b"b", b"c"]
+    assert sent[3:] == [b"waited", b"a", b"waited", b"b", b"waited", b"c"]
 
 
 def test_no_connection_of_concurrent_requests_is_left_open(serve: Serve) -> None:
