@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from targets.http.dialects.fields import lookup, placed
+from targets.http.dialects.fields import greedy, placed
 from targets.http.dialects.model import Answer, ApiLimits, Choice, Dialect, Endpoint, EndpointKind, Json, Problem
 from targets.http.reply import Reply
 
@@ -51,16 +51,6 @@ def difference(left: Choice, right: Choice) -> str:
     return "" if close and len(left.logprobs or ()) == len(right.logprobs or ()) else "logprobs"
 
 
-def is_greedy(dialect: Dialect, body: Json) -> bool:
-    """Whether a request asks for the best tokens, not for draws."""
-    return all(lookup(body, path) == value for path, value in dialect.greedy)
-
-
-def is_repeatable(dialect: Dialect, body: Json) -> bool:
-    """Whether a request is greedy, or has a seed where the dialect knows seeds."""
-    return is_greedy(dialect, body) or (dialect.seed_field is not None and lookup(body, dialect.seed_field) is not None)
-
-
 def canary_body(dialect: Dialect, endpoint: Endpoint, limits: ApiLimits) -> dict[str, Json]:
     """A short greedy request."""
     prompt: dict[str, Json] = {"prompt": "canary"}
@@ -68,8 +58,7 @@ def canary_body(dialect: Dialect, endpoint: Endpoint, limits: ApiLimits) -> dict
         prompt = {"messages": [{"role": "user", "content": "canary"}]}
     body = {"model": limits.model, **prompt}
     body = placed(body, dialect.max_tokens_field, CANARY_TOKENS)
-    for path, value in dialect.greedy:
-        body = placed(body, path, value)
+    body = greedy(dialect, body)
     return body | ({"stream": False} if endpoint.streams_by_default else {})
 
 

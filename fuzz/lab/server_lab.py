@@ -15,19 +15,13 @@ import msgspec
 from fuzz.lab.canary import first_canary
 from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
-from fuzz.lab.server_answers import (
-    CANARY_TOKENS,
-    busy,
-    is_repeatable,
-    read_reply,
-    same_choices,
-)
+from fuzz.lab.server_answers import CANARY_TOKENS, busy, read_reply, same_choices
 from fuzz.lab.server_causes import error_label, message_of, only_place, raised_in
 from fuzz.properties.model import Violation
 from targets.http.address import redact
 from targets.http.case import Exchange, HttpCase, HttpDefect, Intent
 from targets.http.client import perform, send
-from targets.http.dialects.fields import lookup, prompt_bytes
+from targets.http.dialects.fields import is_repeatable, lookup, prompt_bytes
 from targets.http.dialects.model import Answer, Endpoint, EndpointKind, Json, Problem
 from targets.http.rendering import replay_command
 from targets.http.reply import End, Reply
@@ -72,6 +66,7 @@ class HttpLab:
         self.tally = Tally()
         self.recent: deque[HttpCase] = deque(maxlen=REMEMBERED)
         self._answers: dict[bytes, tuple[Reply, Answer | None]] = {}
+        self._steady: dict[bytes, bool] = {}
         self._asked: tuple[Asked, ...] = ()
         self._log_size = 0
         self._until = 0.0
@@ -80,7 +75,7 @@ class HttpLab:
     def begin(self, case: HttpCase) -> None:
         """Take up a case: forget the last one and perform this one."""
         self.tally = Tally()
-        self._answers = {}
+        self._answers, self._steady = {}, {}
         self._log_size = self._written()
         self.recent.append(case)
         self._until = time.monotonic() + ANSWERS * self.server.client.deadline
@@ -153,8 +148,11 @@ class HttpLab:
         if asked.body is None or asked.endpoint is None:
             return False
         body = self.plain(asked.endpoint, asked.body)
-        first = self.put(asked.endpoint, body)
-        return all(same_choices(first, self.put_again(asked.endpoint, body)) for _ in range(RECHECKS))
+        first, key = self.put(asked.endpoint, body), _key(asked.endpoint, body)
+        if key not in self._steady:
+            again = (self.put_again(asked.endpoint, body) for _ in range(RECHECKS))
+            self._steady[key] = all(same_choices(first, one) for one in again)
+        return self._steady[key]
 
     def plain(self, endpoint: Endpoint, body: dict[str, Json]) -> dict[str, Json]:
         """The body that asks for the answer at once."""

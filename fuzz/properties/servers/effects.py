@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuzz.lab.server_answers import is_greedy, same_choices
+from fuzz.lab.server_answers import same_choices
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
 from fuzz.properties.servers.accounting import STOP_KEPT, TOO_LONG
 from fuzz.properties.servers.asked import repeatable_text
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
-from targets.http.dialects.fields import lookup, placed
+from targets.http.dialects.fields import is_greedy, lookup, placed
 from targets.http.dialects.model import Answer, Json
 
 PENALTIES = ("presence_penalty", "frequency_penalty")

@@ -11,6 +11,7 @@ from fuzz.properties.model import Violation
 from fuzz.properties.servers.asked import company
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
+from targets.http.dialects.fields import is_greedy, lookup, prompts_of
 from targets.http.dialects.model import Answer, EndpointKind
 
 ALIKE = 0.99
@@ -26,11 +27,14 @@ ALIKE = 0.99
 def check_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
     """In a case of several exchanges, every repeatable valid request is answered as it is when it is alone.
 
-    So is each input of a request for several embeddings.
+    So is each input of a request for several embeddings, and each prompt of a greedy request that says how long the
+    answers may be: without that, the longest prompt may decide for all.
     """
     for asked in lab.valid():
         if asked.endpoint is not None and asked.endpoint.kind is EndpointKind.EMBED:
             yield from _inputs_apart(lab, asked)
+        elif asked.endpoint is not None and asked.endpoint.kind is EndpointKind.COMPLETE:
+            yield from _prompts_apart(lab, asked)
     if len(case.exchanges) < 2:
         return
     for asked in lab.valid(generating=True):
@@ -44,6 +48,7 @@ def check_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             if found and lab.still_steady(asked):
                 message = f"choice {one.index} answers {one.text!r} alone, {other.text!r} in company"
                 yield lab.violation("H11", f"{found}-differ", message, asked)
+                break
 
 
 def _alone(lab: HttpLab, asked: Asked) -> Answer | None:
@@ -52,6 +57,29 @@ def _alone(lab: HttpLab, asked: Asked) -> Answer | None:
     if plain is None or asked.endpoint is None or asked.body is None:
         return None
     return lab.put(asked.endpoint, asked.body) if lab.dialect.streams(asked.endpoint, asked.body) else plain
+
+
+def _prompts_apart(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
+    endpoint, body, together = asked.endpoint, asked.body or {}, lab.answer(asked)
+    prompts, bounded = prompts_of(body), isinstance(lookup(body, lab.dialect.max_tokens_field), int)
+    if not prompts or not bounded or endpoint is None or not is_greedy(lab.dialect, body):
+        return
+    if together is None or together.problems or len(together.choices) % len(prompts):
+        return
+    samples = len(together.choices) // len(prompts)
+    lab.tally.looked += 1
+    for place, prompt in enumerate(prompts):
+        single = lab.derived(endpoint, body | {"prompt": [prompt]})
+        alone, answers = lab.answer(single), together.choices[place * samples :][:samples]
+        if alone is None or alone.problems or len(alone.choices) != samples:
+            continue
+        lab.tally.compared += 1
+        for one, other in zip(alone.choices, answers, strict=True):
+            found = difference(one, other)
+            if found and lab.still_steady(single):
+                message = f"prompt {place} is answered by {one.text!r} alone, by {other.text!r} beside others"
+                yield lab.violation("H11", f"{found}-differ", message, asked)
+                return
 
 
 def _inputs_apart(lab: HttpLab, asked: Asked) -> Iterator[Violation]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuzz.lab.server_answers import difference, is_repeatable
+from fuzz.lab.server_answers import difference
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.asked import repeatable_text
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
+from targets.http.dialects.fields import is_repeatable
 from targets.http.dialects.model import Answer, EndpointKind, Json
 
 _REPETITIONS = 3

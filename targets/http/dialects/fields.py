@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from targets.http.dialects.model import Json
+from targets.http.dialects.model import Dialect, Json
 
 
 def lookup(body: Json, path: tuple[str, ...]) -> Json:
@@ -19,6 +19,30 @@ def placed(body: dict[str, Json], path: tuple[str, ...], value: Json) -> dict[st
         return body | {name: value}
     inner = body.get(name)
     return body | {name: placed(inner if isinstance(inner, dict) else {}, tuple(rest), value)}
+
+
+def greedy(dialect: Dialect, body: dict[str, Json]) -> dict[str, Json]:
+    """The body asking for the best tokens."""
+    for path, value in dialect.greedy:
+        body = placed(body, path, value)
+    return body
+
+
+def is_greedy(dialect: Dialect, body: Json) -> bool:
+    """Whether a request asks for the best tokens, not for draws."""
+    return all(lookup(body, path) == value for path, value in dialect.greedy)
+
+
+def is_repeatable(dialect: Dialect, body: Json) -> bool:
+    """Whether a request is greedy, or has a seed where the dialect knows seeds."""
+    return is_greedy(dialect, body) or (dialect.seed_field is not None and lookup(body, dialect.seed_field) is not None)
+
+
+def prompts_of(body: dict[str, Json]) -> list[Json]:
+    """The prompts of a request that has several; a list of numbers is one prompt of tokens."""
+    prompt = body.get("prompt")
+    several = isinstance(prompt, list) and len(prompt) > 1 and all(isinstance(one, str | list) for one in prompt)
+    return prompt if isinstance(prompt, list) and several else []
 
 
 def prompt_bytes(body: dict[str, Json]) -> int:

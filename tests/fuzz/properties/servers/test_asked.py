@@ -40,6 +40,14 @@ def test_one_request_has_no_company() -> None:
     assert company(case(greedy, greedy))
 
 
+@pytest.mark.parametrize(
+    ("prompt", "temperature", "several"),
+    [(["a", "b"], 0, True), ([[5], [6]], 0, True), ([5, 6], 0, False), (["a"], 0, False), (["a", "b"], 1, False)],
+)
+def test_the_prompts_of_a_greedy_request_are_company(prompt: Json, temperature: int, several: bool) -> None:
+    assert company(case(exchange(prompt=prompt, temperature=temperature))) is several
+
+
 def test_nothing_is_asked_of_a_client_that_leaves_or_of_what_may_be_refused() -> None:
     greedy = exchange(prompt="hi", temperature=0)
     gone = msgspec.structs.replace(greedy, hang_up=HangUp(after_event=0))
