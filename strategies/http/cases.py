@@ -8,18 +8,14 @@ from hypothesis import strategies as st
 from strategies.http.breaking import EDITS, HUGE_EDITS
 from strategies.http.breaking.editing import json_of, with_json
 from strategies.http.space import HttpSpace
-from strategies.http.valid import draw_body, overhead_of
+from strategies.http.timing import OVERLAPPING_TOKENS, longest, unstopped
+from strategies.http.valid import draw_body
 from strategies.source import Source, drawn
 from targets.http.case import Exchange, Framing, HangUp, HttpCase, Intent, Message, Pace
-from targets.http.dialects.fields import lookup, placed, prompt_bytes
-from targets.http.dialects.model import Endpoint, Json
+from targets.http.dialects.model import Endpoint
 from targets.http.proof import prove
 from targets.http.wire import json_message
 
-MANY_TOKENS = 200
-"""What a client asks for that will not wait for it."""
-OVERLAPPING_TOKENS = 64
-"""What a request asks for that others shall find still running."""
 _ATTEMPTS = 8
 _WAYS = ("malformed",) * 9 + ("valid",) * 6 + ("gone",) * 2 + ("together",) * 4 + ("sequence",)
 
@@ -100,17 +96,6 @@ def judged(space: HttpSpace, exchange: Exchange) -> Exchange:
     return msgspec.structs.replace(exchange, intent=Intent.EITHER, defect=None)
 
 
-def longest(space: HttpSpace, body: dict[str, Json], most: int = MANY_TOKENS) -> dict[str, Json]:
-    """The body asking for `most` tokens, or as many as surely fit behind its prompt, if it asks for fewer; no stop."""
-    limits, place, stop = space.api.limits, space.dialect.max_tokens_field, space.dialect.stop_field
-    if lookup(body, stop):
-        body = placed(body, stop, [])
-    room = (limits.context_length or most) - prompt_bytes(body) - overhead_of(body)
-    asked = lookup(body, place)
-    fits = min(room, most, limits.largest_max_tokens or most)
-    return placed(body, place, fits) if isinstance(asked, int) and 0 < asked < fits else body
-
-
 def leaving(source: Source, space: HttpSpace, exchange: Exchange, latest: int = 6) -> Exchange:
     """The exchange with a client that goes away, mostly while its answer is being made.
 
@@ -121,7 +106,7 @@ def leaving(source: Source, space: HttpSpace, exchange: Exchange, latest: int = 
         return msgspec.structs.replace(exchange, hang_up=HangUp(after_sent=source.integer(0, 200)))
     endpoint, body = space.dialect.endpoint(exchange.endpoint), json_of(exchange.message)
     if endpoint in space.generating and body is not None and exchange.intent is Intent.VALID:
-        exchange = with_json(exchange, longest(space, body))
+        exchange = with_json(exchange, longest(space, unstopped(space, body)))
     streams = endpoint is not None and body is not None and space.dialect.streams(endpoint, body)
     if streams and source.boolean(0.7):
         hang_up = HangUp(after_event=source.integer(0, latest))
@@ -135,7 +120,7 @@ def _together(source: Source, space: HttpSpace) -> HttpCase:
     first, *others = (draw_valid(source, space, space.generating) for _ in range(source.integer(2, 4)))
     body = json_of(first.message)
     if body is not None and source.boolean():
-        first = with_json(first, longest(space, body, OVERLAPPING_TOKENS))
+        first = with_json(first, longest(space, unstopped(space, body), OVERLAPPING_TOKENS))
     return HttpCase(dialect=space.api.dialect, exchanges=(first, *others), concurrent=True)
 
 

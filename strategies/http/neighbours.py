@@ -7,6 +7,7 @@ prompts of one request; which of these a case was found with is chance. Nothing 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 
@@ -14,8 +15,11 @@ from strategies.http.breaking.editing import json_of, with_json
 from strategies.http.shrink import holds
 from strategies.http.space import HttpSpace
 from targets.http.case import Exchange, HttpCase, Intent
-from targets.http.dialects.model import Json
+from targets.http.dialects.model import EndpointKind, Json
+from targets.http.wire import json_message
 
+_UNLIKE = {"logprobs"}
+"""Fields that mean something else on another endpoint."""
 COPIES = 3
 """Prompts that a request has beside one with a single prompt."""
 
@@ -26,7 +30,7 @@ def neighbours(case: HttpCase, space: HttpSpace) -> Iterator[HttpCase]:
         if exchange.intent is not Intent.VALID or space.dialect.endpoint(exchange.endpoint) not in space.generating:
             continue
         staying = msgspec.structs.replace(exchange, hang_up=None, pace=None, reuse=False)
-        for variant in _variants(staying):
+        for variant in chain.from_iterable(map(_variants, (staying, *_completions(staying, space)))):
             if holds(variant, space):
                 for copies in (1, 2, 3):
                     yield HttpCase(dialect=case.dialect, exchanges=(variant,) * copies, concurrent=copies > 1)
@@ -40,6 +44,20 @@ def _variants(exchange: Exchange) -> Iterator[Exchange]:
         for prompt in (single, [single] * COPIES):
             if prompt != body["prompt"]:
                 yield with_json(exchange, body | {"prompt": prompt})
+
+
+def _completions(exchange: Exchange, space: HttpSpace) -> Iterator[Exchange]:
+    """A chat as plain completions of its last message, which may have several prompts where a chat has one."""
+    body = json_of(exchange.message) or {}
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages or not isinstance(messages[-1].get("content"), str):
+        return
+    for endpoint in space.generating:
+        if endpoint.kind is EndpointKind.COMPLETE:
+            known = endpoint.request(space.api.limits)["properties"].keys() - _UNLIKE
+            asked = {name: value for name, value in body.items() if name in known}
+            moved = json_message(endpoint.path, asked | {"prompt": messages[-1]["content"]}, space.dialect.headers)
+            yield msgspec.structs.replace(exchange, message=moved, endpoint=endpoint.name)
 
 
 def _single(prompt: Json) -> Json:

@@ -8,27 +8,39 @@ import msgspec
 
 from strategies.http.breaking.editing import json_of, leaves, remove, with_bytes, with_json, with_message
 from strategies.http.space import HttpSpace
+from strategies.http.timing import as_steady, chances, depends_on_time, steadier
 from targets.codec import encode
-from targets.http.case import Exchange, Framing, HttpCase, Intent, Piece
+from targets.http.case import Exchange, Framing, HangUp, HttpCase, Intent, Piece
 from targets.http.dialects.model import Json
 from targets.http.proof import prove
 
 _FINEST = 16
 
 
-def size(case: HttpCase) -> tuple[int, int, int]:
-    """Exchanges, bytes on the wire as pieces say, and length of the case's JSON; simplifying lowers it."""
+def size(case: HttpCase, space: HttpSpace) -> tuple[int, int, int, int, int]:
+    """Exchanges, what they leave to chance, bytes on the wire as pieces say, length of the case's JSON, and how late
+    clients leave; simplifying lowers it.
+    """
     wire = sum(piece.size for exchange in case.exchanges for piece in (*exchange.message.body, *exchange.message.raw))
-    return len(case.exchanges), wire, len(encode(case))
+    latest = sum(_latest(exchange.hang_up) for exchange in case.exchanges if exchange.hang_up)
+    return len(case.exchanges), chances(case, space), wire, len(encode(case)), latest
 
 
 def simplify(case: HttpCase, space: HttpSpace) -> Iterator[HttpCase]:
     """Simpler cases, the boldest first; each has a smaller `size`."""
-    limit = size(case)
+    limit = size(case, space)
     known = {name for exchange in case.exchanges for name in _strict(exchange, space)}
     for candidate in _candidates(case, space):
-        if size(candidate) < limit and all(_same(exchange, space, known) for exchange in candidate.exchanges):
+        if size(candidate, space) < limit and all(_same(exchange, space, known) for exchange in candidate.exchanges):
             yield candidate
+
+
+def steadied(case: HttpCase, space: HttpSpace) -> HttpCase:
+    """The case with answers that run long, whatever they draw, as far as its requests stay what they are."""
+    found = (
+        next((one for one in steadier(exchange, space) if holds(one, space)), exchange) for exchange in case.exchanges
+    )
+    return msgspec.structs.replace(case, exchanges=tuple(found))
 
 
 def _same(exchange: Exchange, space: HttpSpace, known: set[str]) -> bool:
@@ -53,7 +65,9 @@ def holds(exchange: Exchange, space: HttpSpace) -> bool:
 
 
 def _candidates(case: HttpCase, space: HttpSpace) -> Iterator[HttpCase]:
-    count = len(case.exchanges)
+    count, timed = len(case.exchanges), depends_on_time(case)
+    if timed:
+        yield steadied(case, space)
     if count > 1:
         for at in range(count):
             yield _of(case, (case.exchanges[at],))
@@ -62,7 +76,7 @@ def _candidates(case: HttpCase, space: HttpSpace) -> Iterator[HttpCase]:
     if case.concurrent:
         yield msgspec.structs.replace(case, concurrent=False)
     for at, exchange in enumerate(case.exchanges):
-        for simpler in _simpler_exchanges(exchange, space, case.concurrent):
+        for simpler in _simpler_exchanges(exchange, space, timed):
             yield _of(case, (*case.exchanges[:at], simpler, *case.exchanges[at + 1 :]))
 
 
@@ -72,13 +86,23 @@ def _of(case: HttpCase, exchanges: tuple[Exchange, ...]) -> HttpCase:
     return HttpCase(dialect=case.dialect, exchanges=(first, *exchanges[1:]), concurrent=concurrent)
 
 
-def _simpler_exchanges(exchange: Exchange, space: HttpSpace, concurrent: bool) -> Iterator[Exchange]:
+def _simpler_exchanges(exchange: Exchange, space: HttpSpace, timed: bool) -> Iterator[Exchange]:
+    if not timed:
+        yield from _simpler(exchange)
+        return
+    yield from steadier(exchange, space)
+    # A shorter answer might be whole before the client leaves or another request comes, or might not.
+    yield from (as_steady(found, exchange, space) for found in _simpler(exchange, space.dialect.max_tokens_field))
+
+
+def _simpler(exchange: Exchange, kept: tuple[str, ...] = ()) -> Iterator[Exchange]:
     if exchange.pace is not None:
         yield msgspec.structs.replace(exchange, pace=None)
     if exchange.reuse:
         yield msgspec.structs.replace(exchange, reuse=False)
     if exchange.hang_up is not None:
         yield msgspec.structs.replace(exchange, hang_up=None)
+        yield from (msgspec.structs.replace(exchange, hang_up=sooner) for sooner in _sooner(exchange.hang_up))
     if exchange.message.framing is Framing.CHUNKED:
         yield with_message(exchange, framing=Framing.LENGTH)
     for at, (name, _) in enumerate(exchange.message.headers):
@@ -88,11 +112,21 @@ def _simpler_exchanges(exchange: Exchange, space: HttpSpace, concurrent: bool) -
         yield with_message(exchange, headers=(*headers[:at], *headers[at + 1 :]))
     body = json_of(exchange.message)
     if body is not None:
-        # A shorter answer might be whole before the client leaves or another request comes, or might not.
-        kept = space.dialect.max_tokens_field if exchange.hang_up or concurrent else ()
         yield from _simpler_bodies(exchange, [path for path in leaves(body) if path != kept[: len(path)]])
     elif exchange.message.body:
         yield from _simpler_pieces(exchange)
+
+
+def _sooner(hang_up: HangUp) -> Iterator[HangUp]:
+    """Leaving with less of the response: the more of it was read, the likelier all of it had been made."""
+    if hang_up.after_event:
+        yield from (HangUp(after_event=events) for events in (0, hang_up.after_event // 2))
+    elif hang_up.after_byte:
+        yield from (HangUp(after_byte=count) for count in (1, hang_up.after_byte // 2) if count)
+
+
+def _latest(hang_up: HangUp) -> int:
+    return (hang_up.after_event or 0) + (hang_up.after_byte or 0)
 
 
 def _simpler_bodies(exchange: Exchange, paths: Sequence[tuple[str | int, ...]]) -> Iterator[Exchange]:

@@ -29,8 +29,8 @@ from targets.codec import decode, encode
 from targets.http.api import HttpApi
 from targets.http.case import Exchange, HangUp, HttpCase, Intent
 from targets.http.dialects import DIALECTS
-from targets.http.dialects.fields import lookup
-from targets.http.dialects.model import ApiLimits
+from targets.http.dialects.fields import lookup, prompts_of
+from targets.http.dialects.model import ApiLimits, Json
 from targets.http.proof import prove
 from targets.http.wire import bytes_of, json_message
 
@@ -121,7 +121,7 @@ def test_a_request_whose_client_leaves_is_not_made_to_run_shorter(space: HttpSpa
     asked = lookup(json_of(exchange.message), place)
     while simpler := next((one for one in simplify(gone, space) if one.exchanges[0].hang_up), None):
         gone = simpler
-    assert lookup(json_of(gone.exchanges[0].message), place) == asked
+    assert lookup(json_of(gone.exchanges[0].message), place) >= asked
 
 
 def test_requests_at_once_are_not_made_to_run_shorter(space: HttpSpace) -> None:
@@ -132,7 +132,7 @@ def test_requests_at_once_are_not_made_to_run_shorter(space: HttpSpace) -> None:
     while simpler := next((one for one in simplify(together, space) if one.concurrent), None):
         together = simpler
     asked, left = ([lookup(json_of(one.message), place) for one in ones] for ones in (pair, together.exchanges))
-    assert left == asked
+    assert all(new >= old for old, new in zip(asked, left, strict=True))
 
 
 def test_the_first_of_requests_at_once_often_runs_long(space: HttpSpace) -> None:
@@ -172,7 +172,7 @@ def test_every_simpler_case_is_smaller_and_means_the_same(space: HttpSpace) -> N
     for _ in range(8):
         case = generate(generator, space)
         for simpler in simplify(case, space):
-            assert size(simpler) < size(case)
+            assert size(simpler, space) < size(case, space)
             assert all(holds(exchange, space) for exchange in simpler.exchanges)
 
 
@@ -189,6 +189,64 @@ def test_simplifying_ends_at_the_defect_alone() -> None:
     assert exchange.defect is not None and exchange.defect.name == "temperature-too-small"
     # Required fields stay: without them the request would have a second defect, which could be the cause instead.
     assert json_of(exchange.message) == {"model": "m", "prompt": "a", "temperature": -1}
+
+
+def _valid(**body: Json) -> Exchange:
+    message = json_message("/v1/completions", {"model": "m", "prompt": "abc", "max_tokens": 5, **body})
+    return Exchange(message=message, endpoint="completions")
+
+
+def _temperatures(case: HttpCase) -> list[Json]:
+    return [(json_of(exchange.message) or {}).get("temperature") for exchange in case.exchanges]
+
+
+@pytest.mark.parametrize("drawing", [{}, {"temperature": 0.5}])
+def test_requests_at_once_are_made_greedy_since_a_draw_may_end_before_another_comes(drawing: dict[str, Json]) -> None:
+    case = HttpCase(dialect="openai", exchanges=(_valid(**drawing), _valid(temperature=0)), concurrent=True)
+    assert [0, 0] in [_temperatures(simpler) for simpler in simplify(case, OPENAI)]
+
+
+@pytest.mark.parametrize("steady", [{"temperature": 0}, {"temperature": 1, "seed": 1}])
+def test_requests_at_once_stay_repeatable(steady: dict[str, Json]) -> None:
+    case = HttpCase(dialect="openai", exchanges=(_valid(max_tokens=64, **steady),) * 2, concurrent=True)
+    at_once = [simpler for simpler in simplify(case, OPENAI) if simpler.concurrent]
+    assert at_once
+    assert all(size(simpler, OPENAI)[1] == 0 for simpler in at_once)
+
+
+def test_requests_at_once_are_made_to_last_so_that_they_meet() -> None:
+    case = HttpCase(dialect="openai", exchanges=(_valid(temperature=0, stop="x"), _valid()), concurrent=True)
+    while simpler := next((one for one in simplify(case, OPENAI) if one.concurrent), None):
+        case = simpler
+    bodies = [json_of(exchange.message) for exchange in case.exchanges]
+    assert bodies == [{"model": "m", "prompt": "a", "max_tokens": 64, "temperature": 0}] * 2
+
+
+def test_of_requests_at_once_one_that_needs_its_stop_string_is_made_to_last_all_the_same() -> None:
+    case = HttpCase(dialect="openai", exchanges=(_valid(temperature=0, stop="x"), _valid()), concurrent=True)
+    bodies = [json_of(simpler.exchanges[0].message) or {} for simpler in simplify(case, OPENAI)]
+    assert ("x", 64) in [(body.get("stop"), body["max_tokens"]) for body in bodies]
+
+
+def test_the_prompts_of_one_request_are_made_to_meet() -> None:
+    case = HttpCase(dialect="openai", exchanges=(_valid(prompt=["a", "b"]),))
+    while simpler := next(
+        (one for one in simplify(case, OPENAI) if prompts_of(json_of(one.exchanges[0].message) or {})), None
+    ):
+        case = simpler
+    body = {"model": "m", "prompt": ["a", "b"], "max_tokens": 64, "temperature": 0}
+    assert json_of(case.exchanges[0].message) == body
+
+
+def test_a_client_is_made_to_leave_sooner() -> None:
+    leaving = msgspec.structs.replace(_valid(stream=True), hang_up=HangUp(after_event=6))
+    sooner = [one.exchanges[0].hang_up for one in simplify(HttpCase(dialect="openai", exchanges=(leaving,)), OPENAI)]
+    assert HangUp(after_event=0) in sooner
+
+
+def test_a_request_by_itself_need_not_be_repeatable() -> None:
+    case = HttpCase(dialect="openai", exchanges=(_valid(temperature=0),))
+    assert [None] in [_temperatures(simpler) for simpler in simplify(case, OPENAI)]
 
 
 def test_a_lenient_family_makes_a_defect_undecided() -> None:

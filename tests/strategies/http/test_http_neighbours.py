@@ -70,3 +70,16 @@ def test_a_malformed_request_has_no_neighbours() -> None:
     broken = judged(SPACE, asking("hi", temperature=9))
     assert broken.defect is not None
     assert beside(broken) == []
+
+
+def test_beside_a_chat_lie_plain_completions_of_its_last_message() -> None:
+    messages = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}]
+    body = {"model": "m", "messages": messages, "max_tokens": 4, "temperature": 0, "logprobs": True}
+    chat = Exchange(message=json_message("/v1/chat/completions", body), endpoint="chat")
+    found = [
+        (len(case.exchanges), json_of(case.exchanges[0].message))
+        for case in neighbours(HttpCase(dialect="openai", exchanges=(chat,)), SPACE)
+        if case.exchanges[0].endpoint == "completions"
+    ]
+    plain = {"model": "m", "max_tokens": 4, "temperature": 0}
+    assert found == [(copies, {**plain, "prompt": prompt}) for prompt in ("hi", ["hi"] * 3) for copies in (1, 2, 3)]
