@@ -105,7 +105,7 @@ class _Job:
         unit = plan.unit
         versions = harness.description.versions
         context = Context(unit.target, unit.device, unit.dtype, engine, plan.seed, versions)
-        self._triage = Triage(harness, space.simplify, space.decode, context, space.neighbours)
+        self._triage = Triage(harness, space.simplify, space.decode, context, space.neighbours, space.steady)
         self._folder = Path(plan.corpus) if plan.corpus else None
 
     def take(self, event: Event) -> Iterator[JobEvent]:

@@ -46,6 +46,9 @@ class CampaignSpace(CaseSpace, Protocol):
     def neighbours(self, case: Case) -> Iterator[Case]:
         """Cases beside a small one, in which the same bug may show in another way."""
 
+    def steady(self, case: Case) -> Case:
+        """The case leaving less to chance; the same if there is nothing to do."""
+
 
 @dataclass(frozen=True)
 class TraceSpace:
@@ -102,6 +105,10 @@ class TraceSpace:
 
         return neighbours(cast("Trace", case), self.space)
 
+    def steady(self, case: Case) -> Case:
+        """As it is: all chance in a trace is seeded."""
+        return case
+
     def strategy(self) -> SearchStrategy[Case]:
         """The same for Hypothesis: valid traces, malformed now and then."""
         from hypothesis import strategies as st
@@ -155,6 +162,10 @@ class GraphCaseSpace:
     def neighbours(self, case: Case) -> Iterator[Case]:
         """None: a graph shows what it shows."""
         return iter(())
+
+    def steady(self, case: Case) -> Case:
+        """As it is: a graph leaves nothing to chance."""
+        return case
 
     def strategy(self) -> SearchStrategy[Case]:
         """The same for Hypothesis."""
@@ -221,6 +232,12 @@ class HttpCaseSpace:
         from strategies.http.neighbours import neighbours
 
         return neighbours(cast("HttpCase", case), self.space)
+
+    def steady(self, case: Case) -> Case:
+        """With answers that run long, whatever they draw."""
+        from strategies.http.shrink import steadied
+
+        return steadied(cast("HttpCase", case), self.space)
 
     def strategy(self) -> SearchStrategy[Case]:
         """The same for Hypothesis."""

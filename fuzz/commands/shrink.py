@@ -51,7 +51,7 @@ def command(name: str, duration: str, original: bool, folder: str | None) -> int
             until=until,
             executions=1_000_000,
         )
-        smallest, confirmation = simplest(harness, shrunk, finding.signature, codes)
+        smallest, confirmation = simplest(harness, shrunk, finding.signature, codes, space.steady)
     before, after = len(encode(case)), len(encode(smallest.case))
     updated = msgspec.structs.replace(
         finding,

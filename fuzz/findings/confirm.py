@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,8 +20,13 @@ CONFIRMATIONS = 3
 """Fresh workers a failure is replayed in before it is shrunk."""
 REPLAYS = 10
 """Fresh workers in which a shrunk case must fail, every time; the rate of a flaky one is taken over as many."""
+REPLAYS_WHEN_UNSURE = 30
+"""The same once a case has shown the failure and then not: of many such cases the first to repeat ten times may be one
+that does so by chance."""
 REPLAYING = 10.0
 """Seconds after which a slow case has been replayed often enough, if it was as often as before shrinking."""
+REPLAYING_WHEN_UNSURE = 30.0
+"""The same once a case has shown the failure and then not."""
 HUNG = Confirmation(attempts=1, repeated=1)
 """Of a hang: each replay would take the full deadline, and one was made."""
 
@@ -36,6 +42,10 @@ class Bench(Protocol):
 
     def renew(self, *, thorough: bool = False) -> None:
         """The next case runs in a fresh worker; with `thorough` what outlives workers is fresh, too: a server."""
+
+
+Steady = Callable[[Case], Case]
+"""The case leaving less to chance; the same if there is nothing to do."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +68,16 @@ def confirm(bench: Bench, suspect: Suspect, *, further: bool) -> Confirmation:
     return Confirmation(attempts=REPLAYS, repeated=repeated + more)
 
 
-def simplest(bench: Bench, shrunk: Shrunk, signature: str, codes: tuple[str, ...] | None) -> tuple[Trial, Confirmation]:
-    """The simplest trial of those that shrinking kept which always repeats; if none does, the one that did longest."""
+def simplest(
+    bench: Bench, shrunk: Shrunk, signature: str, codes: tuple[str, ...] | None, steady: Steady
+) -> tuple[Trial, Confirmation]:
+    """The simplest trial of those that shrinking kept which always repeats; if none does, the one that did longest.
+
+    Once a case has shown the failure and then not, what leaves less to chance goes before what is simpler.
+    """
     best: tuple[Trial, Confirmation] | None = None
-    for trial in shrunk.backwards():
-        confirmation = _always(bench, Suspect(trial, signature, codes))
+    for trial in _trials(bench, shrunk, signature, codes, steady):
+        confirmation = _always(bench, Suspect(trial, signature, codes), unsure=shrunk.unsure)
         if not confirmation.flaky:
             return trial, confirmation
         if best is None or confirmation.rate > best[1].rate:
@@ -71,13 +86,25 @@ def simplest(bench: Bench, shrunk: Shrunk, signature: str, codes: tuple[str, ...
     return best
 
 
-def _always(bench: Bench, suspect: Suspect) -> Confirmation:
+def _trials(
+    bench: Bench, shrunk: Shrunk, signature: str, codes: tuple[str, ...] | None, steady: Steady
+) -> Iterator[Trial]:
+    for trial in shrunk.backwards():
+        if shrunk.unsure and (case := steady(trial.case)) != trial.case:
+            attempt = bench.judge(case, codes)
+            if signature in signatures(attempt):
+                yield attempt
+        yield trial
+
+
+def _always(bench: Bench, suspect: Suspect, *, unsure: bool) -> Confirmation:
     """Many replays, up to the first that does not show the failure."""
     if suspect.trial.outcome.fate is Fate.HUNG:
         return HUNG
-    until = time.monotonic() + REPLAYING
+    replays, patience = (REPLAYS_WHEN_UNSURE, REPLAYING_WHEN_UNSURE) if unsure else (REPLAYS, REPLAYING)
+    until = time.monotonic() + patience
     repeated = 0
-    while repeated < REPLAYS and (repeated < CONFIRMATIONS or time.monotonic() < until):
+    while repeated < replays and (repeated < CONFIRMATIONS or time.monotonic() < until):
         if not _repeats(bench, suspect, first=repeated == 0):
             return Confirmation(attempts=repeated + 1, repeated=repeated)
         repeated += 1

@@ -29,6 +29,8 @@ class Shrunk:
     executions: int
     complete: bool
     """Whether no candidate is left; False when the time or the executions ran out."""
+    unsure: bool = False
+    """Whether a case showed the failure and then did not."""
 
     @property
     def trial(self) -> Trial:
@@ -72,7 +74,7 @@ def shrink(
         improved = False
         for number, candidate in _round(simplify, trail[-1].case, place):
             if used >= executions or time.monotonic() > until:
-                return Shrunk((*trail,), used, complete=False)
+                return Shrunk((*trail,), used, complete=False, unsure=needed > SHOWN)
             key = encode(candidate)
             if key in tried:
                 continue
@@ -85,7 +87,7 @@ def shrink(
                 break
             if shown:
                 needed = SHOWN_WHEN_UNSURE
-    return Shrunk((*trail,), used, complete=True)
+    return Shrunk((*trail,), used, complete=True, unsure=needed > SHOWN)
 
 
 def _shown(run: Callable[[Case], Trial], case: Case, signature: str, wanted: int) -> tuple[Trial, int]:

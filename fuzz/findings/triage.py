@@ -12,7 +12,7 @@ import msgspec
 from fuzz.contain.outcome import Fate
 from fuzz.engines.model import Case, Trial
 from fuzz.findings.beside import Neighbours, Shown, explains, one_bug
-from fuzz.findings.confirm import Bench, Suspect, confirm, may_depend_on_before, simplest
+from fuzz.findings.confirm import Bench, Steady, Suspect, confirm, may_depend_on_before, simplest
 from fuzz.findings.model import Confirmation, Finding
 from fuzz.findings.shrink import Simplify, shrink
 from fuzz.findings.signature import identity, kin, labels, signatures, variants
@@ -54,6 +54,7 @@ class Triage:
     decode: Callable[[bytes], Case]
     context: Context
     neighbours: Neighbours = lambda _: iter(())
+    steady: Steady = lambda case: case
     shrinking: float = SHRINKING
     findings: dict[str, Finding] = field(default_factory=dict)
     known: dict[str, str] = field(default_factory=dict)
@@ -121,7 +122,7 @@ class Triage:
         signature = finding.signature
         start, codes = self._start(trial, signature, codes)
         shrunk = shrink(start, signature, self.simplify, lambda case: self._hastily(case, codes), until=until)
-        smallest, confirmation = simplest(self.bench, shrunk, signature, codes)
+        smallest, confirmation = simplest(self.bench, shrunk, signature, codes, self.steady)
         self.bench.renew()
         full = self.bench.judge(smallest.case, None)
         shown = kin(full, signature)

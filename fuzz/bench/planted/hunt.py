@@ -96,7 +96,9 @@ def _run(
     space = space_for(harness.target, harness.plan.constants.integers)
     engine, searched = engine_of(plan.engine, space, harness.target)
     context = Context(plan.bug.target, "cpu", "float32", plan.engine, plan.seed, {})
-    triage = Triage(harness, space.simplify, space.decode, context, space.neighbours, plan.shrinking)
+    triage = Triage(
+        harness, space.simplify, space.decode, context, space.neighbours, space.steady, shrinking=plan.shrinking
+    )
     limit = PATIENCE * plan.seconds
     wanted = Plan(seed=plan.seed, seconds=limit, seeds=_seeds(space) if plan.corpus else ())
     first: Finding | None = None
