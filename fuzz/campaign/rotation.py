@@ -38,18 +38,25 @@ class Rotation:
         self._on_defects = tuple(code for code in description.relating if code in on_defects)
         self._turns = Counter(dict.fromkeys(self._relating, 1))
         self._checked = Counter(dict.fromkeys(self._relating, 1))
+        self._contested = False
+        """Whether another property could have had the last turn."""
         self._random = generator
 
     def next(self, case: Case) -> tuple[str, ...]:
         """Codes to judge this case by."""
+        self._contested = False
         if is_malformed(case):
             return (*self._observing, *self._on_defects)
         suited = [code for code in self._relating if self._suits[code](case)]
+        self._contested = len(suited) > 1
         return (*self._observing, self._choose(suited)) if suited else self._observing
 
     def learn(self, trial: Trial) -> None:
-        """Count whether the properties had something to compare."""
-        if trial.verdict is None:
+        """Count whether the properties had something to compare in the case that `next` was last asked about.
+
+        A turn that no other property could have had takes nothing away from one's share of the others.
+        """
+        if trial.verdict is None or not self._contested:
             return
         for code in trial.codes or ():
             if code in self._turns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from strategies.http.breaking.editing import json_of
 from targets.http.case import Exchange, HttpCase, Intent
 from targets.http.dialects import dialect_named
-from targets.http.dialects.fields import is_greedy, is_repeatable, prompts_of
+from targets.http.dialects.fields import inputs_of, is_greedy, is_repeatable, prompts_of
 from targets.http.dialects.model import EndpointKind
 
 
@@ -20,7 +20,7 @@ def repeatable_text(case: HttpCase) -> bool:
 
 
 def company(case: HttpCase) -> bool:
-    """A valid request beside or after others, or one that may have several inputs or has several prompts."""
+    """A valid request beside or after others, or one that has several prompts or inputs."""
     several = len(case.exchanges) > 1 and repeatable_text(case)
     return several or any(_stays(exchange) and _has_inputs(case.dialect, exchange) for exchange in case.exchanges)
 
@@ -30,8 +30,9 @@ def _has_inputs(name: str, exchange: Exchange) -> bool:
     endpoint = dialect.endpoint(exchange.endpoint)
     if endpoint is None or body is None:
         return False
-    prompts = is_greedy(dialect, body) and bool(prompts_of(body))
-    return endpoint.kind is EndpointKind.EMBED or (endpoint.kind is EndpointKind.COMPLETE and prompts)
+    if endpoint.kind is EndpointKind.EMBED:
+        return bool(inputs_of(body))
+    return endpoint.kind is EndpointKind.COMPLETE and is_greedy(dialect, body) and bool(prompts_of(body))
 
 
 def _stays(exchange: Exchange) -> bool:

@@ -11,7 +11,7 @@ from fuzz.properties.model import Violation
 from fuzz.properties.servers.asked import company
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
-from targets.http.dialects.fields import is_greedy, lookup, prompts_of
+from targets.http.dialects.fields import inputs_of, is_greedy, lookup, prompts_of
 from targets.http.dialects.model import Answer, EndpointKind
 
 ALIKE = 0.99
@@ -83,11 +83,10 @@ def _prompts_apart(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
 
 
 def _inputs_apart(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
-    inputs, together = (asked.body or {}).get("input"), lab.answer(asked)
-    if asked.endpoint is None or asked.body is None or not isinstance(inputs, list) or together is None:
+    inputs, together = inputs_of(asked.body or {}), lab.answer(asked)
+    if asked.endpoint is None or asked.body is None or not inputs or together is None:
         return
-    # A list of numbers is one input of tokens.
-    if len(inputs) < 2 or not isinstance(inputs[0], str | list) or len(together.vectors) != len(inputs):
+    if len(together.vectors) != len(inputs):
         return
     lab.tally.looked += 1
     for place, (single, vector) in enumerate(zip(inputs, together.vectors, strict=True)):

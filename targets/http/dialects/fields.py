@@ -40,9 +40,17 @@ def is_repeatable(dialect: Dialect, body: Json) -> bool:
 
 def prompts_of(body: dict[str, Json]) -> list[Json]:
     """The prompts of a request that has several; a list of numbers is one prompt of tokens."""
-    prompt = body.get("prompt")
-    several = isinstance(prompt, list) and len(prompt) > 1 and all(isinstance(one, str | list) for one in prompt)
-    return prompt if isinstance(prompt, list) and several else []
+    return _several(body.get("prompt"))
+
+
+def inputs_of(body: dict[str, Json]) -> list[Json]:
+    """The same of a request for embeddings."""
+    return _several(body.get("input"))
+
+
+def _several(value: Json) -> list[Json]:
+    several = isinstance(value, list) and len(value) > 1 and all(isinstance(one, str | list) for one in value)
+    return value if isinstance(value, list) and several else []
 
 
 def prompt_bytes(body: dict[str, Json]) -> int:

@@ -64,3 +64,16 @@ def test_a_property_that_never_has_anything_to_compare_gets_few_turns() -> None:
         verdict = Verdict(checked=tuple(code for code in codes if code != "P17"))
         chosen.learn(Trial(PLAIN, Outcome(fate=Fate.COMPLETED), verdict, codes))
     assert turns["P11"] > 4 * turns["P17"] > 0
+
+
+def test_turns_that_no_other_property_could_have_had_do_not_count() -> None:
+    """P24 is for penalties, P11 for any trace: it alone judges the plain ones."""
+    chosen = Rotation(msgspec.structs.replace(DESCRIPTION, relating=("P11", "P24")), random.Random(0))
+    sampling = SamplingParams(temperature=0.0, presence_penalty=1.0)
+    penalised = Trace(arrivals=(Arrival(request=Request(id="a", prompt=(1,), sampling=sampling)),))
+    turns: Counter[str] = Counter()
+    for case in [PLAIN] * 400 + [penalised] * 100:
+        codes = chosen.next(case)
+        turns[codes[-1]] += case is penalised
+        chosen.learn(Trial(case, Outcome(fate=Fate.COMPLETED), Verdict(checked=codes), codes))
+    assert turns["P11"] > 25

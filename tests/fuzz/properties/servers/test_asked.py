@@ -32,6 +32,7 @@ def test_embeddings_are_no_text_but_may_have_company() -> None:
     embedded = case(exchange("embeddings", input=["a", "b"]))
     assert not repeatable_text(embedded)
     assert company(embedded)
+    assert not company(case(exchange("embeddings", input="a"), exchange("embeddings", input=[1, 2])))
 
 
 def test_one_request_has_no_company() -> None:
