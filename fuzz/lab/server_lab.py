@@ -70,6 +70,8 @@ class HttpLab:
         self._asked: tuple[Asked, ...] = ()
         self._log_size = 0
         self._until = 0.0
+        self._waited = -1
+        """Requests that had been sent when a trace was last waited for in vain."""
         self._canary = first_canary(server)
 
     def begin(self, case: HttpCase) -> None:
@@ -192,19 +194,22 @@ class HttpLab:
     def log(self, start: int | None = None, *, status: int | None = None) -> str:
         """What the server wrote to its output since the case began, or after so many bytes, up to a stack trace.
 
-        That may be written after the answer, unless its status says that the client is at fault.
+        That may be written after the answer, unless its status says that the client is at fault; it is waited for once.
         Empty if the server is not ours.
         """
         output = self.server.output
         if output is None:
             return ""
         begin = self._log_size if start is None else start
-        refused = status is not None and 400 <= status < 500
-        until = time.monotonic() + (0.0 if refused else output.lag)
+        sent = self.server.client.traffic.requests
+        settled = (status is not None and 400 <= status < 500) or sent == self._waited
+        until = time.monotonic() + (0.0 if settled else output.lag)
         text = output.output_after(begin)
         while not raised_in(text) and time.monotonic() < until:
             time.sleep(0.01)
             text = output.output_after(begin)
+        if not settled and not raised_in(text):
+            self._waited = sent
         return text
 
     def _written(self) -> int:
