@@ -43,7 +43,8 @@ def break_raw(source: Source, space: HttpSpace, exchange: Exchange) -> Exchange:
     del space
     head, _, body = serialise(exchange.message, "127.0.0.1").partition(b"\r\n\r\n")
     line, _, rest = head.partition(b"\r\n")
-    method, path = line.split(b" ")[:2]
+    method, _, target = line.partition(b" ")
+    path = target.partition(b" ")[0]
     chunked = b"transfer-encoding: chunked"
     broken = source.choice(
         (

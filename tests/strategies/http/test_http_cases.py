@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strategies.http.breaking.editing import json_of, raw, with_json
+from strategies.http.breaking.framing import break_raw
 from strategies.http.breaking.pairs import PAIRS
 from strategies.http.cases import (
     draw_case,
@@ -262,6 +263,15 @@ def test_raw_values_go_out_as_they_are() -> None:
     exchange = Exchange(message=json_message("/", {}))
     changed = with_json(exchange, {"a": raw("1e400"), "b": [raw('"\\ud800"'), "é"]})
     assert bytes_of(changed.message.body).decode() == '{"a": 1e400, "b": ["\\ud800", "é"]}'
+
+
+def test_a_request_whose_bytes_were_broken_can_be_broken_again() -> None:
+    source = RandomSource(random.Random(4))
+    for _ in range(100):
+        exchange = Exchange(message=json_message("/v1/completions", {}))
+        for _ in range(3):
+            exchange = break_raw(source, OPENAI, exchange)
+        assert exchange.message.raw
 
 
 def test_pairs_name_the_bugs_they_stem_from() -> None:
