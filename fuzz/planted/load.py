@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from fuzz.planted.model import Bug
-from targets.errors import UsageError
+from targets.errors import UsageError, nearest
 
 
 def shipped_files() -> tuple[Path, ...]:
@@ -40,8 +40,15 @@ def select(bugs: Iterable[Bug], ids: Sequence[str]) -> tuple[Bug, ...]:
     by_id = {bug.id: bug for bug in bugs}
     for name in ids:
         if name not in by_id:
-            raise UsageError(f"No bug is called {name!r}. Known: {', '.join(by_id)}.")
+            group = name.partition("-")[0] + "-"
+            alike = [known for known in by_id if known.startswith(group)] or list(by_id)
+            raise UsageError(f"No bug is called {name!r}.{nearest(name, by_id)} Known: {_some(alike)}.")
     return tuple(by_id[name] for name in ids) if ids else tuple(by_id.values())
+
+
+def _some(names: Sequence[str], most: int = 20) -> str:
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _read(file: Path) -> tuple[Bug, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fuzz.planted.edit import Edit, EditError
-from fuzz.planted.load import load_bugs, select
+from fuzz.planted.load import load_bugs, select, shipped_files
 from targets.errors import UsageError
 
 ENTRY = """
@@ -71,6 +71,14 @@ def test_bugs_are_selected_by_id(tmp_path: Path) -> None:
     assert select(bugs, ["one"]) == select(bugs, []) == bugs
     with pytest.raises(UsageError, match="No bug is called 'two'"):
         select(bugs, ["two"])
+
+
+def test_a_bug_with_a_wrong_id_is_answered_by_the_nearest_and_some_of_its_group() -> None:
+    with pytest.raises(
+        UsageError, match=r"Did you mean 'http-no-done'\? Known: http-nan-passes, .* and \d+ more"
+    ) as shown:
+        select(load_bugs(shipped_files()), ["http-not-done"])
+    assert "cache-" not in str(shown.value)
 
 
 def test_an_edit_needs_its_text_exactly_once() -> None:
