@@ -12,7 +12,7 @@ from fuzz.properties.servers.asked import company
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.dialects.fields import inputs_of, is_greedy, lookup, prompts_of
-from targets.http.dialects.model import Answer, EndpointKind
+from targets.http.dialects.model import Answer, Choice, EndpointKind
 
 ALIKE = 0.99
 """Least cosine of two embeddings of one text: far above what rounding in another batch does, far below another text."""
@@ -43,12 +43,21 @@ def check_isolation(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             continue
         lab.tally.looked += 1
         lab.tally.compared += 1
-        for one, other in zip(alone.choices, together.choices, strict=False):
-            found = difference(one, other)
-            if found and lab.still_steady(asked):
-                message = f"choice {one.index} answers {one.text!r} alone, {other.text!r} in company"
-                yield lab.violation("H11", f"{found}-differ", message, asked)
-                break
+        if apart := _first_difference(lab, asked, alone.choices, together.choices):
+            found, one, other = apart
+            message = f"choice {one.index} answers {one.text!r} alone, {other.text!r} in company"
+            yield lab.violation("H11", f"{found}-differ", message, asked)
+
+
+def _first_difference(
+    lab: HttpLab, single: Asked, alone: Sequence[Choice], together: Sequence[Choice]
+) -> tuple[str, Choice, Choice] | None:
+    """What differs and the choices it differs in; None if nothing does or the request alone is not steady."""
+    for one, other in zip(alone, together, strict=False):
+        found = difference(one, other)
+        if found and lab.still_steady(single):
+            return found, one, other
+    return None
 
 
 def _alone(lab: HttpLab, asked: Asked) -> Answer | None:
@@ -74,12 +83,11 @@ def _prompts_apart(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
         if alone is None or alone.problems or len(alone.choices) != samples:
             continue
         lab.tally.compared += 1
-        for one, other in zip(alone.choices, answers, strict=True):
-            found = difference(one, other)
-            if found and lab.still_steady(single):
-                message = f"prompt {place} is answered by {one.text!r} alone, by {other.text!r} beside others"
-                yield lab.violation("H11", f"{found}-differ", message, asked)
-                return
+        if apart := _first_difference(lab, single, alone.choices, answers):
+            found, one, other = apart
+            message = f"prompt {place} is answered by {one.text!r} alone, by {other.text!r} beside others"
+            yield lab.violation("H11", f"{found}-differ", message, asked)
+            return
 
 
 def _inputs_apart(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
