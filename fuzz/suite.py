@@ -19,6 +19,7 @@ from fuzz.campaign.spaces import space_for
 from fuzz.campaign.units import units_of
 from fuzz.engines.model import Case, Trial
 from fuzz.findings.regression import Regression
+from fuzz.findings.replay import tries
 from fuzz.findings.shrink import shrink
 from fuzz.findings.signature import signatures
 from fuzz.profiles import choose, chosen_explicitly
@@ -106,12 +107,17 @@ class Suite:
         return shrink(trial, signature, space_for(self.target).simplify, judge, until=until).trial
 
     def replay(self, regression: Regression) -> None:
-        """Judge a regression's case. Raises `PropertyFailedError` if it fails, in the old way or in a new one."""
-        case = space_for(self.target).decode(bytes(regression.case))
-        trial = self.harness.judge(case, regression.codes or None)
-        if trial.failed:
-            text = failure_text(trial, self)
-            raise PropertyFailedError(f"regression {regression.finding}: {regression.about}\n{text}", trial)
+        """Judge a regression's case, several times if time decides in it.
+
+        Raises `PropertyFailedError` if it fails, in the old way or in a new one.
+        """
+        space = space_for(self.target)
+        case = space.decode(bytes(regression.case))
+        for _ in range(tries(None, timed=space.depends_on_time(case))):
+            trial = self.harness.judge(case, regression.codes or None)
+            if trial.failed:
+                text = failure_text(trial, self)
+                raise PropertyFailedError(f"regression {regression.finding}: {regression.about}\n{text}", trial)
 
     def close(self) -> None:
         """End the workers."""

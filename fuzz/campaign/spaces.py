@@ -49,6 +49,9 @@ class CampaignSpace(CaseSpace, Protocol):
     def steady(self, case: Case) -> Case:
         """The case leaving less to chance; the same if there is nothing to do."""
 
+    def depends_on_time(self, case: Case) -> bool:
+        """Whether what happens first in it is left to chance, so that one run says little."""
+
 
 @dataclass(frozen=True)
 class TraceSpace:
@@ -109,6 +112,10 @@ class TraceSpace:
         """As it is: all chance in a trace is seeded."""
         return case
 
+    def depends_on_time(self, case: Case) -> bool:
+        """No: its requests advance in the steps of one loop."""
+        return False
+
     def strategy(self) -> SearchStrategy[Case]:
         """The same for Hypothesis: valid traces, malformed now and then."""
         from hypothesis import strategies as st
@@ -166,6 +173,10 @@ class GraphCaseSpace:
     def steady(self, case: Case) -> Case:
         """As it is: a graph leaves nothing to chance."""
         return case
+
+    def depends_on_time(self, case: Case) -> bool:
+        """No: replies are scripted."""
+        return False
 
     def strategy(self) -> SearchStrategy[Case]:
         """The same for Hypothesis."""
@@ -238,6 +249,12 @@ class HttpCaseSpace:
         from strategies.http.shrink import steadied
 
         return steadied(cast("HttpCase", case), self.space)
+
+    def depends_on_time(self, case: Case) -> bool:
+        """If requests run beside each other, or a client leaves while its answer is made."""
+        from strategies.http.timing import depends_on_time
+
+        return depends_on_time(cast("HttpCase", case))
 
     def strategy(self) -> SearchStrategy[Case]:
         """The same for Hypothesis."""

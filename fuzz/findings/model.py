@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from fuzz.contain.outcome import Outcome
 from fuzz.properties.model import Violation
 
+MOST_RUNS = 30
+"""After so many runs without it a failure counts as gone, however seldom it was."""
 FORMAT = 1
 """Findings written by a newer format are refused, not guessed at."""
 
@@ -26,6 +30,13 @@ class Confirmation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def rate(self) -> float:
         """Share of the repetitions that showed the failure; 0 without any."""
         return self.repeated / max(1, self.attempts)
+
+    @property
+    def runs_to_show(self) -> int:
+        """Runs of which at least one fails in 999 of 1000 times, if the rate is what it seems; at most thirty."""
+        if not self.flaky:
+            return 1
+        return min(MOST_RUNS, math.ceil(math.log(0.001) / math.log(1 - self.rate))) if self.repeated else MOST_RUNS
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from fuzz.contain.outcome import Outcome
-from fuzz.engines.model import Case
+from fuzz.engines.model import Case, Trial
 from fuzz.findings import regression, store
 from fuzz.findings.confirm import Bench
-from fuzz.findings.model import Finding
+from fuzz.findings.model import Confirmation, Finding
 from fuzz.findings.regression import Regression
 from fuzz.findings.signature import signatures
 from fuzz.properties.model import Violation
 from targets.errors import UsageError
+
+TRIES_WHEN_TIME_DECIDES = 3
+"""A failure shown in nine of ten runs is missed by three once in a thousand times."""
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,12 +27,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     regression: Regression
     versions: dict[str, str] = {}
     """Versions that the finding was made with, if it was a finding."""
+    confirmation: Confirmation | None = None
+    """How often the finding repeated, if it was a finding."""
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """What the replays showed."""
 
     times: int
+    runs: int
+    """More than `times` where a replay did not fail as it should and was tried again."""
     failed: int
     """Replays that failed in any way."""
     same: int
@@ -48,17 +56,25 @@ def recipe(folder: Path, name: str, *, original: bool = False) -> Recipe:
     return _from_finding(store.find(folder, name), original=original)
 
 
-def replay(bench: Bench, case: Case, chosen: Regression, times: int) -> Replay:
-    """Run the case so many times, each in a fresh worker."""
-    failed = same = 0
+def tries(confirmation: Confirmation | None, *, timed: bool) -> int:
+    """Runs that a replay may take before the failure counts as gone; more than one where chance decides."""
+    seldom = confirmation.runs_to_show if confirmation else 1
+    return max(seldom, TRIES_WHEN_TIME_DECIDES if timed else 1)
+
+
+def replay(bench: Bench, case: Case, chosen: Regression, times: int, tries: int = 1) -> Replay:
+    """Replay the case so many times; a replay ends with the first run in the finding's way, each in a fresh worker."""
+    runs = failed = same = 0
     for _ in range(times):
-        bench.renew()
-        trial = bench.judge(case, chosen.codes or None)
+        trials = list(_tried(bench, case, chosen, tries))
+        trial = next((one for one in reversed(trials) if one.failed), trials[-1])
         shown = signatures(trial)
+        runs += len(trials)
         failed += bool(shown)
         same += chosen.signature in shown
     return Replay(
         times=times,
+        runs=runs,
         failed=failed,
         same=same,
         signatures=shown,
@@ -66,6 +82,15 @@ def replay(bench: Bench, case: Case, chosen: Regression, times: int) -> Replay:
         outcome=trial.outcome,
         case=chosen.case,
     )
+
+
+def _tried(bench: Bench, case: Case, chosen: Regression, tries: int) -> Iterator[Trial]:
+    for _ in range(tries):
+        bench.renew()
+        trial = bench.judge(case, chosen.codes or None)
+        yield trial
+        if chosen.signature in signatures(trial):
+            return
 
 
 def _from_file(path: Path, *, original: bool) -> Recipe:
@@ -80,4 +105,4 @@ def _from_file(path: Path, *, original: bool) -> Recipe:
 
 def _from_finding(finding: Finding, *, original: bool) -> Recipe:
     chosen = msgspec.structs.replace(finding, case=finding.original) if original else finding
-    return Recipe(regression=regression.promoted(chosen), versions=finding.versions)
+    return Recipe(regression=regression.promoted(chosen), versions=finding.versions, confirmation=finding.confirmation)

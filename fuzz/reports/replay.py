@@ -40,7 +40,7 @@ def _show_evidence(name: str, value: Evidence, console: Console) -> None:
 
 
 def _verdict(result: Replay, recipe: Recipe) -> Text:
-    of = f"{result.times} replay{'s' if result.times > 1 else ''}"
+    of = f"{result.runs} replay{'s' if result.runs > 1 else ''}"
     if result.same:
         return Text(
             f"{recipe.regression.finding} still fails: {recipe.regression.signature} in {result.same} of {of}",

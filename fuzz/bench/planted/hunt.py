@@ -25,7 +25,7 @@ from fuzz.corpus.store import load, shipped_seeds
 from fuzz.engines.model import Case, Failed, Plan, Trial
 from fuzz.findings.model import Finding
 from fuzz.findings.regression import promoted
-from fuzz.findings.replay import replay
+from fuzz.findings.replay import Replay, replay, tries
 from fuzz.findings.triage import Context, Triage
 from fuzz.planted.fresh import forget
 from fuzz.planted.hook import VARIABLE, install
@@ -77,9 +77,8 @@ def hold(plans: Sequence[HuntPlan]) -> Iterator[Hunt]:
             harness.restart(plan.seed)
             watched = WatchedHarness(harness, arms)
             hunt, findings = _run(plan, harness, watched, known=bool(arms))
-            if hunt.found:
-                repeated = min(_repeated(harness, one, plan.replays) for one in findings)
-                hunt = msgspec.structs.replace(hunt, replays=plan.replays, repeated=repeated)
+            if hunt.found and plan.replays:
+                hunt = _replayed(hunt, harness, findings, plan.replays)
             else:
                 missed.append((hunt, plan, watched.reaching))
             yield hunt
@@ -132,9 +131,19 @@ def _confirmed(triage: Triage) -> Finding | None:
     return next(found, None)
 
 
-def _repeated(harness: ContainedHarness, finding: Finding, times: int) -> int:
+def _replayed(hunt: Hunt, harness: ContainedHarness, findings: Sequence[Finding], times: int) -> Hunt:
     space = space_for(harness.target)
-    return replay(harness, space.decode(bytes(finding.case)), promoted(finding), times).same if times else 0
+    replays: list[Replay] = []
+    for finding in findings:
+        case = space.decode(bytes(finding.case))
+        allowed = tries(finding.confirmation, timed=space.depends_on_time(case))
+        replays.append(replay(harness, case, promoted(finding), times, allowed))
+    return msgspec.structs.replace(
+        hunt,
+        replays=times,
+        repeated=min(one.same for one in replays),
+        runs=max(one.runs for one in replays),
+    )
 
 
 def _report(plan: HuntPlan, watched: WatchedHarness, first: Finding | None, triage: Triage, *, known: bool) -> Hunt:

@@ -79,6 +79,8 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How often the shrunk case of each finding was run again, each time in a fresh process."""
     repeated: int = 0
     """How often it failed in the finding's way; the least of all findings."""
+    runs: int = 0
+    """Runs that the replays took; the most of all findings. More than `replays` where chance decided against one."""
     flaky: int = 0
     """Failures that did not repeat in fresh workers."""
     reached: int | None = None
@@ -157,6 +159,7 @@ class PlantedBenchmark(msgspec.Struct, frozen=True, kw_only=True):
             one_finding=sum(hunt.findings == 1 for hunt in found),
             replayed=sum(bool(hunt.replays) for hunt in found),
             repeated=sum(hunt.repeated == hunt.replays for hunt in found if hunt.replays),
+            tried_again=sum(hunt.repeated == hunt.replays < hunt.runs for hunt in found if hunt.replays),
             hunts_found=len(found),
             hunts=len(hunts),
             whole_cpu=sum(hunt.whole_cpu for hunt in hunts),
@@ -190,6 +193,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     """Hunts whose findings were replayed at all."""
     repeated: int
     """Hunts of which every finding repeated in all of its replays."""
+    tried_again: int
+    """Of these, hunts with a replay that was tried again."""
     hunts_found: int
     hunts: int
     whole_cpu: float

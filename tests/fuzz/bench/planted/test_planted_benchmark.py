@@ -71,6 +71,14 @@ def test_a_finding_that_repeats_nine_times_of_ten_does_not_count_as_repeated() -
     assert benchmark(found(0), found(1, repeated=9)).score.repeated == 1
 
 
+def test_a_replay_that_took_a_further_run_counts_as_repeated_and_is_told_apart() -> None:
+    again = msgspec.structs.replace(found(0), runs=11)
+    score = benchmark(again, msgspec.structs.replace(found(1), runs=10)).score
+
+    assert (score.repeated, score.tried_again) == (2, 1)
+    assert "10/10 in 11" in row_of(benchmark(again))
+
+
 def test_a_finding_that_was_not_replayed_does_not_count_as_repeated() -> None:
     score = benchmark(found(0), msgspec.structs.replace(found(1), replays=0, repeated=0)).score
 
