@@ -6,11 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
+import msgspec
+
 from strategies.edge_values import SAMPLING, Combination
 from strategies.prompts import fresh
-from strategies.requests import room_behind, setting_of
+from strategies.requests import new_request, room_behind, setting_of
 from strategies.sampling import draw_max_tokens, fill, fitted
-from strategies.source import RandomSource
+from strategies.source import RandomSource, Source
 from strategies.space import Space
 from strategies.traces import draw_filling
 from targets.contract import Request, SamplingParams
@@ -19,11 +21,14 @@ from targets.trace import Arrival, Trace
 FILLINGS = (0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 """For each trace that fills the block pool the share of requests that need every block of it."""
 
-Step = Callable[[RandomSource, Space], Trace | None]
+BATCHES = (2, 2, 3, 3)
+"""Requests in each batch whose neighbours have different adapters."""
+
+Step = Callable[[Source, Space], Trace | None]
 
 
 class TraceStage:
-    """Deals, in an order of chance, every combination of options by itself, and traces that fill the block pool."""
+    """Deals, in an order of chance: every combination of options by itself, full block pools, batches of adapters."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
@@ -45,7 +50,8 @@ class TraceStage:
 def steps(space: Space) -> list[Step]:
     """What is dealt; a filling comes to nothing without a small pool."""
     combinations = [partial(_alone, combination=one) for one in SAMPLING.combination if fill(one, space)]
-    return [*combinations, *(partial(draw_filling, whole=whole) for whole in FILLINGS)]
+    batches = [partial(_batch, count=count) for count in BATCHES] if space.limits.adapters else []
+    return [*combinations, *(partial(draw_filling, whole=whole) for whole in FILLINGS), *batches]
 
 
 def _alone(source: RandomSource, space: Space, combination: Combination) -> Trace:
@@ -55,3 +61,20 @@ def _alone(source: RandomSource, space: Space, combination: Combination) -> Trac
     options = {"max_tokens": draw_max_tokens(source, space, room)} if "max_tokens" in space.domain.supported else {}
     sampling = fitted(SamplingParams(**(options | fill(combination, space))), space, room)
     return Trace(arrivals=(Arrival(request=Request(id="r0", prompt=prompt, sampling=sampling)),))
+
+
+def _batch(source: Source, space: Space, count: int) -> Trace:
+    """Requests that arrive together, each with another adapter than the one before it, or with none."""
+    setting = setting_of(space)
+    choices = (*space.limits.adapters, None)
+    first = source.integer(0, len(choices) - 1)
+    arrivals = tuple(
+        Arrival(
+            request=msgspec.structs.replace(
+                new_request(source, setting, f"r{position}", fresh(source, setting)),
+                adapter=choices[(first + position) % len(choices)],
+            )
+        )
+        for position in range(min(count, space.max_requests))
+    )
+    return Trace(arrivals=arrivals)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 from strategies.edge_values import SAMPLING
 from strategies.repair import is_valid
 from strategies.sampling import fill
 from strategies.space import Space, geometry_of
-from strategies.stage import FILLINGS, TraceStage
+from strategies.stage import BATCHES, FILLINGS, TraceStage
 from targets.trace import Trace
 
 
@@ -28,7 +29,7 @@ def test_every_combination_that_the_target_supports_is_dealt_once(any_space: Spa
 
 
 def test_traces_that_fill_the_pool_are_dealt_and_in_one_each_request_needs_all_of_it(space: Space) -> None:
-    filling = [trace for trace in dealt(space, 1) if len(trace.arrivals) > 1]
+    filling = [trace for trace in dealt(space, 1) if trace.knobs]
     assert len(filling) == len(FILLINGS)
     blocks = [geometry_of(space, trace.knobs).block for trace in filling]
     pools = [geometry_of(space, trace.knobs).pool or 0 for trace in filling]
@@ -38,6 +39,13 @@ def test_traces_that_fill_the_pool_are_dealt_and_in_one_each_request_needs_all_o
         all(length > pool - block for length in lengths)
         for lengths, pool, block in zip(needed, pools, blocks, strict=True)
     )
+
+
+def test_batches_are_dealt_in_which_neighbours_have_different_adapters(space: Space) -> None:
+    together = [trace for trace in dealt(space, 1) if len(trace.arrivals) > 1 and not trace.knobs]
+    batches = [[arrival.request.adapter for arrival in trace.arrivals] for trace in together]
+    assert sorted(map(len, batches)) == sorted(BATCHES)
+    assert all(first != second for adapters in batches for first, second in pairwise(adapters))
 
 
 def test_every_dealt_trace_lies_in_the_documented_domain(any_space: Space) -> None:
