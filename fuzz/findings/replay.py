@@ -38,7 +38,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
     """More than `times` where a replay did not fail as it should and was tried again."""
     failed: int
-    """Replays that failed in any way."""
+    """Runs that failed in any way."""
     same: int
     """Replays that failed in the finding's way."""
     signatures: tuple[str, ...]
@@ -70,7 +70,7 @@ def replay(bench: Bench, case: Case, chosen: Regression, times: int, tries: int 
         trial = next((one for one in reversed(trials) if one.failed), trials[-1])
         shown = signatures(trial)
         runs += len(trials)
-        failed += bool(shown)
+        failed += sum(one.failed for one in trials)
         same += chosen.signature in shown
     return Replay(
         times=times,

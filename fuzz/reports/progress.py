@@ -93,9 +93,18 @@ def _row(job: JobState) -> tuple[str, ...]:
 def _line(state: CampaignState) -> str:
     left = max(0.0, state.plan.seconds - state.seconds)
     speed = sum(job.progress.rate for job in state.jobs.values() if job.progress)
-    return (
-        f"{state.total('executions'):,} cases, {speed:,.0f}/s, {state.total('arms'):,} arms, "
-        f"{state.total('corpus'):,} in corpus, {_findings_text(state)}, {_clock(left)} left"
+    # While a failure is shrunk no cases are counted, which would look as if the campaign hung.
+    shrinking = list(dict.fromkeys(job.triage for job in state.jobs.values() if job.triage))
+    return ", ".join(
+        (
+            f"{state.total('executions'):,} cases",
+            f"{speed:,.0f}/s",
+            f"{state.total('arms'):,} arms",
+            f"{state.total('corpus'):,} in corpus",
+            _findings_text(state),
+            *shrinking,
+            f"{_clock(left)} left",
+        )
     )
 
 
