@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fuzz.lab.server_answers import canary_body, read_reply
+from fuzz.lab.server_rounding import asking_for_scores, leads_of, least_of
 from targets.errors import UsageError
 from targets.http.address import redact
 from targets.http.case import Message
-from targets.http.dialects.model import ApiLimits
+from targets.http.dialects.model import ApiLimits, Endpoint
 from targets.http.locate import model_name
 from targets.http.reply import End, Reply
 from targets.http.server import Server
@@ -28,6 +29,8 @@ class Canary(NamedTuple):
     text: str
     """Empty if it is not repeatable."""
     seconds: float
+    lead: float | None = None
+    """By how much its tokens led on a fresh server, at least; None if that is not known."""
 
     def difference(self, server: Server, reply: Reply, after: str) -> tuple[str, str] | None:
         """What is wrong with an answer that was given `after the case`, say; as a slug and in words."""
@@ -55,7 +58,19 @@ def first_canary(server: Server) -> Canary:
     if not replies[-1].is_success:
         raise UsageError(_refusal(server, replies[-1]))
     texts = {_text_of(server, message, reply) for reply in replies}
-    return Canary(message, texts.pop() if len(texts) == 1 else "", max(reply.seconds for reply in replies[1:]))
+    text = texts.pop() if len(texts) == 1 else ""
+    return Canary(message, text, max(reply.seconds for reply in replies[1:]), _lead(server, message))
+
+
+def _lead(server: Server, message: Message) -> float | None:
+    endpoint = _endpoint_of(server, message)
+    body = canary_body(server.dialect, endpoint, server.api.limits) if endpoint else {}
+    scoring = asking_for_scores(server.dialect, server.family, endpoint, body) if endpoint else {}
+    if endpoint is None or not scoring:
+        return None
+    reply = server.ask(json_message(endpoint.path, scoring, server.dialect.headers))
+    answer = read_reply(server.dialect, endpoint, scoring, reply)
+    return least_of(leads_of(answer.choices[0])) if answer and answer.choices else None
 
 
 def _message(server: Server) -> Message:
@@ -68,9 +83,13 @@ def _message(server: Server) -> Message:
 
 
 def _text_of(server: Server, message: Message, reply: Reply) -> str:
-    endpoint = next((one for one in server.dialect.endpoints if one.path == message.path), None)
+    endpoint = _endpoint_of(server, message)
     answer = read_reply(server.dialect, endpoint, {}, reply)
     return answer.choices[0].text if answer and answer.choices else ""
+
+
+def _endpoint_of(server: Server, message: Message) -> Endpoint | None:
+    return next((one for one in server.dialect.endpoints if one.path == message.path), None)
 
 
 def _refusal(server: Server, reply: Reply) -> str:

@@ -12,7 +12,7 @@ from targets.http.reply import Reply
 
 NOT_JSON = Problem("body-not-json", "a successful body is not JSON")
 CANARY_TOKENS = 4
-_LOGPROB_TOLERANCE = 1e-3
+LOGPROB_TOLERANCE = 1e-3
 """Absolute; batches of other shapes may round differently."""
 
 
@@ -38,7 +38,7 @@ def same_choices(left: Answer | None, right: Answer | None) -> bool:
     return not any(difference(*pair) for pair in zip(left.choices, right.choices, strict=True))
 
 
-def difference(left: Choice, right: Choice) -> str:
+def difference(left: Choice, right: Choice, tolerance: float = LOGPROB_TOLERANCE) -> str:
     """What differs between two choices: `text`, `finish`, `tokens`, `logprobs`; empty if nothing does."""
     if left.text != right.text:
         return "text"
@@ -47,7 +47,7 @@ def difference(left: Choice, right: Choice) -> str:
     if left.tokens != right.tokens:
         return "tokens"
     numbers = zip(left.logprobs or (), right.logprobs or (), strict=False)
-    close = all(math.isclose(*pair, rel_tol=0, abs_tol=_LOGPROB_TOLERANCE) for pair in numbers)
+    close = all(math.isclose(*pair, rel_tol=0, abs_tol=tolerance) for pair in numbers)
     return "" if close and len(left.logprobs or ()) == len(right.logprobs or ()) else "logprobs"
 
 

@@ -17,6 +17,7 @@ from fuzz.lab.features import bucket, magnitude
 from fuzz.lab.lab import Tally
 from fuzz.lab.server_answers import CANARY_TOKENS, busy, read_reply, same_choices
 from fuzz.lab.server_causes import error_label, message_of, only_place, raised_in
+from fuzz.lab.server_rounding import is_tie, rounding_of
 from fuzz.properties.model import Violation
 from targets.http.address import redact
 from targets.http.case import Exchange, HttpCase, HttpDefect, Intent
@@ -73,6 +74,7 @@ class HttpLab:
         self._waited = -1
         """Requests that had been sent when a trace was last waited for in vain."""
         self._canary = first_canary(server)
+        self._rounding: float | None = None
 
     def begin(self, case: HttpCase) -> None:
         """Take up a case: forget the last one and perform this one."""
@@ -155,6 +157,13 @@ class HttpLab:
             again = (self.put_again(asked.endpoint, body) for _ in range(RECHECKS))
             self._steady[key] = all(same_choices(first, one) for one in again)
         return self._steady[key]
+
+    @property
+    def rounding(self) -> float:
+        """How far a log-probability may move in company; measured when first asked for."""
+        if self._rounding is None:
+            self._rounding = rounding_of(self.server)
+        return self._rounding
 
     def plain(self, endpoint: Endpoint, body: dict[str, Json]) -> dict[str, Json]:
         """The body that asks for the answer at once."""
@@ -336,6 +345,8 @@ class HttpLab:
         if found is None:
             return None
         slug, message = found
+        if slug == "canary-differs" and self._canary.lead is not None and is_tie(self._canary.lead, self.rounding):
+            return None
         cause = self.blamed(reply, None, self.log(start))[1] if (reply.status or 0) >= 500 else ""
         return Violation(code=HEALTH, slug=slug, message=message, cause=cause)
 

@@ -143,5 +143,6 @@ def judge(lab: HttpLab, case: HttpCase, chosen: Sequence[Property]) -> Verdict:
         checked=tuple(checked),
         vacuous=tuple(vacuous),
         compared=lab.tally.compared,
+        excused=lab.tally.excused,
         features=lab.features(),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from fuzz.lab.server_answers import difference
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
 from fuzz.properties.servers.asked import company
+from fuzz.properties.servers.near_ties import differs
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.dialects.fields import inputs_of, is_greedy, lookup, prompts_of
@@ -54,7 +54,7 @@ def _first_difference(
 ) -> tuple[str, Choice, Choice] | None:
     """What differs and the choices it differs in; None if nothing does or the request alone is not steady."""
     for one, other in zip(alone, together, strict=False):
-        found = difference(one, other)
+        found = differs(lab, single, one, other)
         if found and lab.still_steady(single):
             return found, one, other
     return None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuzz.lab.server_answers import difference
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
 from fuzz.properties.servers.asked import repeatable_text
+from fuzz.properties.servers.near_ties import differs
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.dialects.fields import lookup, placed
@@ -49,7 +49,7 @@ def _tried(lab: HttpLab, asked: Asked, plain: Answer, variant: Variant) -> Itera
     lab.tally.compared += 1
     if answer is None:
         yield from _refused(lab, slug, lab.derived(asked.endpoint, body))
-    elif (found := _differs(plain, answer)) and lab.still_steady(asked):
+    elif (found := _differs(lab, asked, plain, answer)) and lab.still_steady(asked):
         message = f"{found} changes with {slug}"
         yield lab.violation("H21", f"{found}-differ/{slug}", message, lab.derived(asked.endpoint, body))
 
@@ -89,7 +89,8 @@ def _variants(lab: HttpLab, asked: Asked) -> Iterator[tuple[Variant, list[Varian
             yield (f"every-{name}", everything), apart
 
 
-def _differs(plain: Answer, answer: Answer) -> str:
+def _differs(lab: HttpLab, asked: Asked, plain: Answer, answer: Answer) -> str:
     if len(plain.choices) != len(answer.choices):
         return "choices"
-    return next((found for pair in zip(plain.choices, answer.choices, strict=True) if (found := difference(*pair))), "")
+    pairs = zip(plain.choices, answer.choices, strict=True)
+    return next((found for pair in pairs if (found := differs(lab, asked, *pair, company=False))), "")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuzz.lab.server_answers import difference
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.asked import repeatable_text
+from fuzz.properties.servers.near_ties import differs
 from fuzz.properties.servers.registration import server_property
 from targets.http.case import HttpCase
 from targets.http.dialects.fields import is_repeatable
@@ -88,7 +88,7 @@ def _repeated(lab: HttpLab, asked: Asked, first: Answer) -> Iterator[Violation]:
         lab.tally.looked += 1
         lab.tally.compared += 1
         for one, other in zip(first.choices, again.choices, strict=False):
-            if found := difference(one, other):
+            if found := differs(lab, asked, one, other):
                 message = f"choice {one.index} answers {one.text!r}, then {other.text!r}"
                 yield lab.violation("H17", f"{found}-differ", message, asked)
                 return
@@ -107,9 +107,11 @@ def _compare(lab: HttpLab, asked: Asked, whole: Answer, streamed: Answer) -> Ite
         yield lab.violation("H9", "choices-differ", message, asked)
         return
     for one, other in zip(whole.choices, streamed.choices, strict=True):
-        if found := difference(one, other):
+        if found := differs(lab, asked, one, other, company=False):
             message = f"choice {one.index}: {found} is {_shown(one, found)} at once and {_shown(other, found)} streamed"
             yield lab.violation("H9", f"{found}-differ", message, asked)
+    if any(one.text != other.text for one, other in zip(whole.choices, streamed.choices, strict=True)):
+        return  # another text may well have another length
     chat_or_text = asked.endpoint is not None and asked.endpoint.kind is not EndpointKind.EMBED
     if chat_or_text and whole.usage and streamed.usage and whole.usage != streamed.usage:
         yield lab.violation("H9", "usage-differs", f"usage is {whole.usage} at once, {streamed.usage} streamed", asked)

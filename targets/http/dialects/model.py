@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +70,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[str, ...] | None = None
     """Texts of the tokens, if log-probabilities were reported."""
     logprobs: tuple[float, ...] | None = None
+    runners_up: tuple[float | None, ...] = ()
+    """The best log-probability beside that of each token, None where no other was reported; empty for streams."""
     offsets: tuple[int, ...] = ()
     """Where each token begins in the text, if that was reported; the first need not be 0: a prompt may precede."""
 
@@ -130,6 +132,8 @@ class Dialect:
     seed_field: tuple[str, ...] | None = ("seed",)
     greedy: tuple[tuple[tuple[str, ...], Json], ...] = field(default=((("temperature",), 0),))
     """Paths and values that make an answer repeatable."""
+    scores: Mapping[EndpointKind, dict[str, Json]] = field(default_factory=dict)
+    """Fields that ask an endpoint of a kind for the two best log-probabilities of each token."""
     defaults: tuple[tuple[tuple[str, ...], Json], ...] = ()
     """Paths of optional fields and the defaults that the dialect documents for them."""
 

@@ -19,6 +19,10 @@ OPENAI = Dialect(
     read_error=read_error,
     read_answer=read_answer,
     read_stream=read_stream,
+    scores={
+        EndpointKind.COMPLETE: {"logprobs": 2},
+        EndpointKind.CHAT: {"logprobs": True, "top_logprobs": 2},
+    },
     defaults=(
         (("n",), 1),
         (("top_p",), 1),

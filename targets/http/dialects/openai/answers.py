@@ -105,6 +105,7 @@ def _choice(endpoint: Endpoint, found: Json) -> Choice:
         finish=found["finish_reason"],
         tokens=tokens,
         logprobs=numbers,
+        runners_up=_runners_up(found.get("logprobs"), chat=chat),
         offsets=offsets_of(found.get("logprobs")),
     )
 
@@ -125,6 +126,31 @@ def logprobs_of(found: Json, *, chat: bool) -> tuple[tuple[str, ...] | None, tup
         return tuple(entry["token"] for entry in entries), tuple(entry["logprob"] for entry in entries)
     numbers = tuple(value for value in found["token_logprobs"] if value is not None)
     return tuple(found["tokens"]), numbers
+
+
+def _runners_up(found: Json, *, chat: bool) -> tuple[float | None, ...]:
+    if not isinstance(found, dict):
+        return ()
+    if chat:
+        return tuple(_best_other(_named(entry), entry["token"]) for entry in found.get("content") or [])
+    reported = found.get("top_logprobs")
+    if not isinstance(reported, list) or len(reported) != len(found["tokens"]):
+        return ()
+    return tuple(_best_other(top, token) for top, token in zip(reported, found["tokens"], strict=True))
+
+
+def _named(entry: dict[str, Json]) -> dict[Json, Json]:
+    """The candidates of a token of a chat by their texts."""
+    reported = entry.get("top_logprobs")
+    candidates = [one for one in reported if isinstance(one, dict)] if isinstance(reported, list) else []
+    return {one.get("token"): one.get("logprob") for one in candidates}
+
+
+def _best_other(candidates: Json, token: str) -> float | None:
+    if not isinstance(candidates, dict):
+        return None
+    others = [value for name, value in candidates.items() if name != token and isinstance(value, int | float)]
+    return max(others, default=None)
 
 
 def _embeddings(body: Json) -> Answer:

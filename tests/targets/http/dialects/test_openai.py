@@ -135,3 +135,39 @@ def test_every_default_lies_in_the_documented_domain() -> None:
                     nested = {name: nested}
                 found = errors(endpoint.request(ApiLimits()), nested)
                 assert [error for error in found if error.absolute_path] == []
+
+
+USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}
+ENVELOPE = {"id": "c", "created": 5, "model": "m", "usage": USAGE}
+
+
+def completion(**logprobs: Any) -> Answer:
+    assert COMPLETIONS
+    choice = {"index": 0, "text": "ab", "finish_reason": "stop", "logprobs": logprobs}
+    return OPENAI.read_answer(COMPLETIONS, ENVELOPE | {"object": "text_completion", "choices": [choice]})
+
+
+def test_the_best_other_candidate_of_each_token_of_a_completion_is_read() -> None:
+    candidates = [{"a": -1.0, "x": -2.0, "y": -3.0}, {"b": -0.5}]
+    answer = completion(tokens=["a", "b"], token_logprobs=[-1.0, -0.5], top_logprobs=candidates)
+    assert answer.choices[0].runners_up == (-2.0, None)
+
+
+def test_candidates_of_a_completion_that_do_not_fit_its_tokens_are_left_out() -> None:
+    answer = completion(tokens=["a", "b"], token_logprobs=[-1.0, -0.5], top_logprobs=[{"a": -1.0}])
+    assert answer.choices[0].runners_up == ()
+    assert completion(tokens=["a"], token_logprobs=[-1.0], top_logprobs=None).choices[0].runners_up == ()
+
+
+def test_the_best_other_candidate_of_each_token_of_a_chat_is_read() -> None:
+    assert CHAT
+    candidates = [{"token": "a", "logprob": -1.0}, {"token": "x", "logprob": -2.0}]
+    scores = [{"token": "a", "logprob": -1.0, "top_logprobs": candidates}, {"token": "b", "logprob": -0.5}]
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": "ab"},
+        "finish_reason": "stop",
+        "logprobs": {"content": scores},
+    }
+    answer = OPENAI.read_answer(CHAT, ENVELOPE | {"object": "chat.completion", "choices": [choice]})
+    assert answer.choices[0].runners_up == (-2.0, None)

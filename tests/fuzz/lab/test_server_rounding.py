@@ -1,0 +1,65 @@
+"""Where two answers part, and by how much the token led there, as far as log-probabilities tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from fuzz.lab.server_rounding import FLOOR, is_tie, lead_where_they_part, least_of
+from targets.http.dialects.model import Choice
+
+
+def saying(text: str, *, tokens: tuple[str, ...] | None = None) -> Choice:
+    return Choice(index=0, text=text, finish="length", tokens=tokens)
+
+
+SCORED = Choice(
+    index=0,
+    text="one two ten",
+    finish="length",
+    tokens=("one", " two", " ten"),
+    logprobs=(-0.5, -0.25, -1.0),
+    runners_up=(-1.5, -0.75, -1.125),
+)
+
+
+@pytest.mark.parametrize(
+    ("other", "lead"),
+    [
+        pytest.param("a two ten", 1.0, id="in-the-first-token"),
+        pytest.param("one six ten", 0.5, id="in-the-second-the-first-led-by-more"),
+        pytest.param("one two-fold", 0.125, id="in-the-third-which-led-by-least"),
+        pytest.param("one two ten six", None, id="behind-them-all"),
+    ],
+)
+def test_the_token_where_they_part_and_the_one_before_it_count(other: str, lead: float | None) -> None:
+    assert lead_where_they_part(SCORED, saying("one two ten"), saying(other)) == lead
+
+
+def test_equal_texts_part_where_their_tokens_do() -> None:
+    one, other = (saying("one two ten", tokens=tokens) for tokens in (SCORED.tokens, ("one", " t", "wo", " ten")))
+    assert lead_where_they_part(SCORED, one, other) == 0.5
+
+
+def test_nothing_is_known_if_asking_for_the_scores_changes_the_answer() -> None:
+    assert lead_where_they_part(SCORED, saying("one six ten"), saying("a two ten")) is None
+
+
+def test_nothing_is_known_without_a_second_candidate() -> None:
+    alone = Choice(index=0, text="one", finish="length", tokens=("one",), logprobs=(-0.5,))
+    assert lead_where_they_part(alone, saying("one"), saying("a")) is None
+
+
+def test_nothing_is_known_where_another_token_led() -> None:
+    assert least_of((1.0, -0.5)) is None
+    assert least_of((1.0, 0.5)) == 0.5
+    assert least_of((1.0, None)) is None
+
+
+def test_a_tie_lies_within_twice_the_bound() -> None:
+    assert is_tie(0.2, 0.1)
+    assert not is_tie(0.21, 0.1)
+
+
+def test_an_unknown_lead_is_a_tie_only_on_a_server_that_rounds() -> None:
+    assert is_tie(None, 0.1)
+    assert not is_tie(None, FLOOR)
