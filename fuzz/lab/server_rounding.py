@@ -60,15 +60,22 @@ def asking_for_scores(dialect: Dialect, family: Family, endpoint: Endpoint, body
 
 
 def lead_where_they_part(scored: Choice, one: Choice, other: Choice) -> float | None:
-    """By how much the first token led in which two answers differ, or the one before it; None if that is not known.
+    """By how much the tokens led, at least, in which two answers may have parted; None if that is not known.
 
-    `scored` is the answer `one` with the two best log-probabilities of each token. A token may end where that of the
-    other answer goes on, so the one before counts, too.
+    `scored` is the answer `one` with the two best log-probabilities of each token. Of a token that ends where they part
+    the other answer may have chosen a longer one.
     """
-    place = _first_apart(scored, one, other)
-    leads = leads_of(scored)[max(0, place - 1) : place + 1]
-    known = scored.text == one.text and place < len(scored.tokens or ()) and bool(leads)
-    return least_of(leads) if known else None
+    leads = leads_of(scored)
+    if scored.text != one.text or not leads:
+        return None
+    if one.text == other.text and one.tokens and other.tokens:
+        place = _shared(one.tokens, other.tokens)
+        return least_of(leads[place : place + 1])
+    ends, parted = _ends(scored), _shared(one.text, other.text)
+    # Several tokens may make the one character in which they part.
+    first = sum(end < parted for end in ends)
+    last = sum(end <= parted for end in ends)
+    return least_of(leads[first : last + 1]) if last < len(ends) else None
 
 
 def leads_of(scored: Choice) -> tuple[float | None, ...]:
@@ -91,12 +98,14 @@ def is_tie(lead: float | None, bound: float) -> bool:
     return bound > FLOOR if lead is None else lead <= 2 * bound
 
 
-def _first_apart(scored: Choice, one: Choice, other: Choice) -> int:
-    """The place of the first token that differs; the number of tokens if it lies behind them all."""
-    if one.text == other.text and one.tokens and other.tokens:
-        return _shared(one.tokens, other.tokens)
-    common = _shared(one.text, other.text)
-    return sum(end <= common for end in accumulate(map(len, scored.tokens or ())))
+def _ends(scored: Choice) -> list[int]:
+    """Where each token ends in the text, as far as that is known."""
+    tokens, offsets = scored.tokens or (), scored.offsets
+    if len(offsets) == len(tokens) and list(offsets) == sorted(offsets):
+        return [*(offset - offsets[0] for offset in offsets[1:]), len(scored.text)]
+    # A character that several tokens make is in the text once.
+    agreed = _shared("".join(tokens), scored.text)
+    return list(takewhile(lambda end: end <= agreed, accumulate(map(len, tokens))))
 
 
 class _Calibrating(NamedTuple):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from fuzz.lab.server_answers import difference
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.lab.server_rounding import asking_for_scores, is_tie, lead_where_they_part
@@ -19,7 +17,8 @@ def differs(lab: HttpLab, asked: Asked, one: Choice, other: Choice, *, company: 
 
     Log-probabilities may move by as much as the server rounds. That a token which led by less than twice that is
     another one is excused, and counted (`properties.md` 2.0, rule 2). Where it is not known by how much it led, as in
-    a draw, a server that rounds is believed, if the other answer was made in `company` or may have been.
+    a draw, nothing can be said about a server that rounds if the other answer was made in `company`, or may have been:
+    that counts as not compared.
     """
     found = difference(one, other)
     if not found:
@@ -29,13 +28,14 @@ def differs(lab: HttpLab, asked: Asked, one: Choice, other: Choice, *, company: 
     lead = _lead(lab, asked, one, other)
     if not is_tie(lead, lab.rounding) or (lead is None and not company):
         return found
-    lab.tally.excused += 1
+    if lead is None:
+        lab.tally.compared -= 1
+    else:
+        lab.tally.excused += 1
     return ""
 
 
 def _lead(lab: HttpLab, asked: Asked, one: Choice, other: Choice) -> float | None:
-    if one.finish == lab.dialect.length_finish and other.text.startswith(one.text) and other.text != one.text:
-        return math.inf  # no token was left to choose where they part
     if asked.endpoint is None or asked.body is None or not _shows_lead(lab.dialect, asked.body):
         return None
     body = asking_for_scores(lab.dialect, lab.family, asked.endpoint, lab.plain(asked.endpoint, asked.body))

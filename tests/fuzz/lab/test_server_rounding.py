@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from fuzz.lab.server_rounding import FLOOR, is_tie, lead_where_they_part, least_of
@@ -26,12 +27,12 @@ SCORED = Choice(
     ("other", "lead"),
     [
         pytest.param("a two ten", 1.0, id="in-the-first-token"),
-        pytest.param("one six ten", 0.5, id="in-the-second-the-first-led-by-more"),
-        pytest.param("one two-fold", 0.125, id="in-the-third-which-led-by-least"),
+        pytest.param("one six ten", 0.5, id="in-the-second"),
+        pytest.param("one two-fold", 0.125, id="in-the-third-behind-a-whole-second"),
         pytest.param("one two ten six", None, id="behind-them-all"),
     ],
 )
-def test_the_token_where_they_part_and_the_one_before_it_count(other: str, lead: float | None) -> None:
+def test_the_token_where_they_part_counts_and_one_that_ends_there(other: str, lead: float | None) -> None:
     assert lead_where_they_part(SCORED, saying("one two ten"), saying(other)) == lead
 
 
@@ -42,6 +43,35 @@ def test_equal_texts_part_where_their_tokens_do() -> None:
 
 def test_nothing_is_known_if_asking_for_the_scores_changes_the_answer() -> None:
     assert lead_where_they_part(SCORED, saying("one six ten"), saying("a two ten")) is None
+
+
+SPLIT = Choice(
+    index=0,
+    text="a é!",
+    finish="length",
+    tokens=("a", " ", "\ufffd", "\ufffd", "!"),
+    logprobs=(-0.5, -0.5, -0.5, -0.5, -0.5),
+    runners_up=(-8.5, -4.5, -2.5, -1.5, -9.5),
+)
+"""Two tokens make the third character."""
+
+
+@pytest.mark.parametrize(("other", "lead"), [("b é!", 8.0), ("a e!", None), ("a é?", None)])
+def test_without_offsets_nothing_is_known_from_where_several_tokens_make_one_character(
+    other: str, lead: float | None
+) -> None:
+    assert lead_where_they_part(SPLIT, saying("a é!"), saying(other)) == lead
+
+
+@pytest.mark.parametrize(("other", "lead"), [("b é!", 8.0), ("a e!", 1.0), ("a é?", 1.0)])
+def test_by_offsets_all_tokens_of_the_character_count(other: str, lead: float) -> None:
+    scored = msgspec.structs.replace(SPLIT, offsets=(7, 8, 9, 9, 10))
+    assert lead_where_they_part(scored, saying("a é!"), saying(other)) == lead
+
+
+def test_an_answer_cut_at_a_stop_string_has_its_tokens_whole() -> None:
+    cut = msgspec.structs.replace(SCORED, text="one two t")
+    assert lead_where_they_part(cut, saying("one two t"), saying("one six t")) == 0.5
 
 
 def test_nothing_is_known_without_a_second_candidate() -> None:

@@ -116,7 +116,9 @@ def test_another_answer_is_seen_on_a_server_that_rounds(numbers: Numbers) -> Non
 def test_draws_of_a_server_that_rounds_are_not_compared_in_company(numbers: Numbers) -> None:
     numbers.noise = 0.05
     draws = [asking(prompt=text, temperature=1, seed=1, max_tokens=24) for text in ("hi", "there", "you")]
-    assert judged("H11", *draws).violations == ()
+    found = judged("H11", *draws)
+    assert (found.violations, found.excused) == ((), 0)
+    assert found.compared < len(draws)
 
 
 def test_a_canary_that_was_near_a_tie_may_change(numbers: Numbers) -> None:
