@@ -68,6 +68,7 @@ class HttpLab:
         self.recent: deque[HttpCase] = deque(maxlen=REMEMBERED)
         self._answers: dict[bytes, tuple[Reply, Answer | None]] = {}
         self._steady: dict[bytes, bool] = {}
+        self._readings: dict[int, tuple[Reply, Answer | None]] = {}
         self._asked: tuple[Asked, ...] = ()
         self._log_size = 0
         self._until = 0.0
@@ -79,7 +80,7 @@ class HttpLab:
     def begin(self, case: HttpCase) -> None:
         """Take up a case: forget the last one and perform this one."""
         self.tally = Tally()
-        self._answers, self._steady = {}, {}
+        self._answers, self._steady, self._readings = {}, {}, {}
         self._log_size = self._written()
         self.recent.append(case)
         self._until = time.monotonic() + ANSWERS * self.server.client.deadline
@@ -105,8 +106,12 @@ class HttpLab:
                 yield asked
 
     def answer(self, asked: Asked) -> Answer | None:
-        """The successful reply, read; None if it is not one, or has no endpoint."""
-        return self._read(asked.endpoint, asked.body, asked.reply)
+        """The successful reply, read once a case; None if it is not one, or has no endpoint."""
+        key = id(asked.reply)
+        if key not in self._readings:
+            # The reply is kept so that no other one gets its id.
+            self._readings[key] = (asked.reply, self._read(asked.endpoint, asked.body, asked.reply))
+        return self._readings[key][1]
 
     def put(self, endpoint: Endpoint, body: dict[str, Json]) -> Answer | None:
         """The answer to a body on an endpoint; None if it was refused. The same question is asked once a case."""

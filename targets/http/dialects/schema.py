@@ -13,6 +13,7 @@ SOME_TEXT: Json = {"type": "string", "minLength": 1}
 FLAG: Json = {"type": "boolean"}
 COUNT: Json = {"type": "integer", "minimum": 0}
 NULL: Json = {"type": "null"}
+_MOST_KNOWN = 1024
 
 
 def number(minimum: float, maximum: float, *, above: bool = False) -> Json:
@@ -54,12 +55,26 @@ def requires(field: str, other: str, value: Json) -> Json:
 
 def errors(schema: Json, value: Json) -> list[Any]:
     """The `jsonschema` errors of a value."""
-    return list(_validator(json.dumps(schema, sort_keys=True)).iter_errors(value))
+    return list(_validator_of(schema).iter_errors(value))
 
 
 def shape_problems(schema: Json, value: Json, slug: str) -> tuple[Problem, ...]:
     """What is wrong with the shape of an answer."""
     return tuple(Problem(slug, f"{_path(error)}: {_shorten(error.message)}") for error in errors(schema, value)[:3])
+
+
+_KNOWN: dict[int, tuple[Json, Any]] = {}
+"""Validators of schemas by their ids; a schema is kept so that no other one gets its id."""
+
+
+def _validator_of(schema: Json) -> Any:
+    known = _KNOWN.get(id(schema))
+    if known is None:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        # Most schemas are constants, and writing one as text takes as long as checking an event of a stream.
+        known = _KNOWN[id(schema)] = (schema, _validator(json.dumps(schema, sort_keys=True)))
+    return known[1]
 
 
 @functools.lru_cache(maxsize=256)
