@@ -38,11 +38,11 @@ def rounding_of(server: Server) -> float:
     `FLOOR` where the server reports none.
     """
     asked = tuple(_calibrating(server)) * COPIES
+    if not asked:
+        return FLOOR
     alone = [_choice(server, one, send(server.client, one.exchange)) for one in asked]
-    together = HttpCase(
-        dialect=server.dialect.name, exchanges=tuple(one.exchange for one in asked), concurrent=len(asked) > 1
-    )
-    replies = perform(server.client, together) if asked else ()
+    together = HttpCase(dialect=server.dialect.name, exchanges=tuple(one.exchange for one in asked), concurrent=True)
+    replies = perform(server.client, together)
     moved = [
         distance
         for one, before, reply in zip(asked, alone, replies, strict=True)

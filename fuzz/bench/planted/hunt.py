@@ -77,8 +77,8 @@ def hold(plans: Sequence[HuntPlan]) -> Iterator[Hunt]:
             harness.restart(plan.seed)
             watched = WatchedHarness(harness, arms)
             hunt, findings = _run(plan, harness, watched, known=bool(arms))
-            if hunt.found and plan.replays:
-                hunt = _replayed(hunt, harness, findings, plan.replays)
+            if hunt.found:
+                hunt = _replayed(hunt, harness, findings, plan.replays) if plan.replays else hunt
             else:
                 missed.append((hunt, plan, watched.reaching))
             yield hunt

@@ -58,8 +58,8 @@ def last_prompt_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def opened() -> Iterator[ServerBench]:
-    bench = ServerBench(reference_target("openai"), "cpu", "float32", {})
+def opened(dialect: str = "openai") -> Iterator[ServerBench]:
+    bench = ServerBench(reference_target(dialect), "cpu", "float32", {})
     try:
         yield bench
     finally:
@@ -80,6 +80,13 @@ def judged(code: str, *exchanges: Exchange) -> Verdict:
 def test_an_exact_server_is_held_to_the_floor(numbers: Numbers) -> None:
     del numbers
     with opened() as bench:
+        assert rounding_of(bench.server) == FLOOR
+
+
+@pytest.mark.parametrize("dialect", ["anthropic", "ollama"])
+def test_a_server_that_reports_no_log_probabilities_is_held_to_the_floor(numbers: Numbers, dialect: str) -> None:
+    numbers.noise = 0.1
+    with opened(dialect) as bench:
         assert rounding_of(bench.server) == FLOOR
 
 
