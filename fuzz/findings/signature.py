@@ -12,6 +12,8 @@ from fuzz.engines.model import Trial
 
 _FRAME = re.compile(r'File "(?P<path>[^"]+)", line \d+,? in (?P<function>[^\s]+)')
 _OURS = ("fuzz/contain/", "fuzz/lab/", "fuzz/properties/", "fuzz/judge.py", "fuzz/engines/", "fuzz/probes/")
+_JUDGING = (*_OURS, "strategies/", "targets/http/", "targets/codec.py", "targets/contract.py", "targets/trace.py")
+"""What judging calls; an error that was raised nowhere else is no target's."""
 _LIBRARY = ("/lib/python3", "<frozen", "<string>")
 
 
@@ -53,6 +55,14 @@ def outcome_signature(outcome: Outcome) -> str:
     if frames:
         place = frames[0] if outcome.fate is Fate.HUNG else frames[-1]
     return "/".join(part for part in (outcome.fate.value, _what(outcome), place) if part)
+
+
+def is_ours(outcome: Outcome) -> bool:
+    """Whether an error was raised by what judges, not by what is judged: it tells of a bug of inferfuzz."""
+    paths = [found["path"] for found in _FRAME.finditer(outcome.stack)]
+    judging = [any(part in path for part in _JUDGING) for path in paths]
+    foreign = [not ours and not _is_library(path) for path, ours in zip(paths, judging, strict=True)]
+    return outcome.fate is Fate.RAISED and any(judging) and not any(foreign)
 
 
 def identity(target: str, signature: str) -> str:

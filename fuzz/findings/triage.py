@@ -15,7 +15,7 @@ from fuzz.findings.beside import Neighbours, Shown, explains, one_bug
 from fuzz.findings.confirm import Bench, Steady, Suspect, confirm, may_depend_on_before, simplest
 from fuzz.findings.model import Confirmation, Finding
 from fuzz.findings.shrink import Simplify, shrink
-from fuzz.findings.signature import identity, kin, labels, signatures, variants
+from fuzz.findings.signature import identity, is_ours, kin, labels, signatures, variants
 from targets.codec import encode
 
 HANG_ATTEMPTS = 5
@@ -302,6 +302,9 @@ class Triage:
 
 
 def _title(trial: Trial, signature: str) -> str:
+    if is_ours(trial.outcome):
+        error = trial.outcome.error_type.rpartition(".")[2]
+        return f"inferfuzz itself raised {error}, which is a bug to be reported: {trial.outcome.message}"
     if trial.verdict is not None:
         for violation in trial.verdict.violations:
             if violation.signature == signature:

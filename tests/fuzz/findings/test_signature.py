@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from fuzz.contain.outcome import Fate, Outcome
-from fuzz.findings.signature import identity, outcome_signature
+from fuzz.findings.signature import identity, is_ours, outcome_signature
 
 TRACEBACK = """Traceback (most recent call last):
   File "/x/fuzz/judge.py", line 3, in judge
@@ -20,6 +20,29 @@ DUMP = """Current thread 0x00007f (most recent call first):
 def test_an_exception_is_named_by_type_and_the_innermost_frame_of_the_target() -> None:
     outcome = Outcome(fate=Fate.RAISED, error_type="builtins.IndexError", stack=TRACEBACK)
     assert outcome_signature(outcome) == "raised/IndexError/blocks.py:allocate"
+
+
+OWN = """Traceback (most recent call last):
+  File "/x/fuzz/judge.py", line 3, in judge
+  File "/x/fuzz/properties/servers/isolation.py", line 40, in check_isolation
+  File "/x/targets/http/case.py", line 12, in __post_init__
+ValueError: a case has at least one exchange
+"""
+
+
+def test_an_error_that_only_what_judges_had_a_part_in_is_ours() -> None:
+    assert is_ours(Outcome(fate=Fate.RAISED, error_type="builtins.ValueError", stack=OWN))
+    assert not is_ours(Outcome(fate=Fate.RAISED, error_type="builtins.IndexError", stack=TRACEBACK))
+
+
+def test_an_error_in_a_package_that_is_no_part_of_python_is_not_ours() -> None:
+    called = OWN.replace("/x/targets/http/case.py", "/x/lib/python3/site-packages/engine/step.py")
+    assert not is_ours(Outcome(fate=Fate.RAISED, error_type="builtins.ValueError", stack=called))
+
+
+def test_a_crash_or_an_error_without_a_stack_is_not_ours() -> None:
+    assert not is_ours(Outcome(fate=Fate.CRASHED, signal=11, stack=OWN))
+    assert not is_ours(Outcome(fate=Fate.RAISED, error_type="builtins.ValueError"))
 
 
 def test_a_crash_is_named_by_signal_and_innermost_frame() -> None:
