@@ -101,7 +101,9 @@ def is_tie(lead: float | None, bound: float) -> bool:
 def _ends(scored: Choice) -> list[int]:
     """Where each token ends in the text, as far as that is known."""
     tokens, offsets = scored.tokens or (), scored.offsets
-    if len(offsets) == len(tokens) and list(offsets) == sorted(offsets):
+    # Where tokens are shown as names, offsets may count these, not the text.
+    within = len(offsets) == len(tokens) and offsets[-1] - offsets[0] <= len(scored.text)
+    if within and list(offsets) == sorted(offsets):
         return [*(offset - offsets[0] for offset in offsets[1:]), len(scored.text)]
     # A character that several tokens make is in the text once.
     agreed = _shared("".join(tokens), scored.text)

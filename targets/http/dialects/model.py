@@ -71,7 +71,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """Texts of the tokens, if log-probabilities were reported."""
     logprobs: tuple[float, ...] | None = None
     runners_up: tuple[float | None, ...] = ()
-    """The best log-probability beside that of each token, None where no other was reported; empty for streams."""
+    """The best log-probability beside that of each token, None where no other was reported."""
     offsets: tuple[int, ...] = ()
     """Where each token begins in the text, if that was reported; the first need not be 0: a prompt may precede."""
 

@@ -69,6 +69,14 @@ def test_by_offsets_all_tokens_of_the_character_count(other: str, lead: float) -
     assert lead_where_they_part(scored, saying("a é!"), saying(other)) == lead
 
 
+def test_offsets_that_count_names_of_tokens_are_not_used() -> None:
+    named = msgspec.structs.replace(
+        SPLIT, tokens=("a", " ", "token_id:195", "token_id:169", "!"), offsets=(0, 1, 2, 14, 26)
+    )
+    assert lead_where_they_part(named, saying("a é!"), saying("b é!")) == 8.0
+    assert lead_where_they_part(named, saying("a é!"), saying("a é?")) is None
+
+
 def test_an_answer_cut_at_a_stop_string_has_its_tokens_whole() -> None:
     cut = msgspec.structs.replace(SCORED, text="one two t")
     assert lead_where_they_part(cut, saying("one two t"), saying("one six t")) == 0.5

@@ -105,7 +105,7 @@ def _choice(endpoint: Endpoint, found: Json) -> Choice:
         finish=found["finish_reason"],
         tokens=tokens,
         logprobs=numbers,
-        runners_up=_runners_up(found.get("logprobs"), chat=chat),
+        runners_up=runners_up_of(found.get("logprobs"), chat=chat),
         offsets=offsets_of(found.get("logprobs")),
     )
 
@@ -128,7 +128,8 @@ def logprobs_of(found: Json, *, chat: bool) -> tuple[tuple[str, ...] | None, tup
     return tuple(found["tokens"]), numbers
 
 
-def _runners_up(found: Json, *, chat: bool) -> tuple[float | None, ...]:
+def runners_up_of(found: Json, *, chat: bool) -> tuple[float | None, ...]:
+    """The best log-probability beside that of each token; empty where candidates do not fit the tokens."""
     if not isinstance(found, dict):
         return ()
     if chat:

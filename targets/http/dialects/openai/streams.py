@@ -13,6 +13,7 @@ from targets.http.dialects.openai.answers import (
     USAGE,
     logprobs_of,
     offsets_of,
+    runners_up_of,
     usage_of,
 )
 from targets.http.dialects.schema import COUNT, SOME_TEXT, TEXT, array, integer, record, shape_problems
@@ -40,6 +41,7 @@ class _Sample:
     finish: str | None = None
     tokens: list[str] | None = None
     logprobs: list[float] | None = None
+    runners_up: tuple[float | None, ...] = ()
     offsets: tuple[int, ...] = ()
 
 
@@ -124,6 +126,7 @@ def _take_choice(stream: _Stream, choice: Json) -> None:
         sample.tokens = [*(sample.tokens or []), *tokens]
         sample.logprobs = [*(sample.logprobs or []), *numbers]
         sample.offsets += offsets_of(choice.get("logprobs"))
+        sample.runners_up += runners_up_of(choice.get("logprobs"), chat=stream.chat)
 
 
 def _check_end(stream: _Stream, request: Json) -> None:
@@ -146,6 +149,7 @@ def _answer(stream: _Stream, events: int) -> Answer:
             finish=sample.finish,
             tokens=None if sample.tokens is None else tuple(sample.tokens),
             logprobs=None if sample.logprobs is None else tuple(sample.logprobs),
+            runners_up=sample.runners_up,
             offsets=sample.offsets,
         )
         for index, sample in sorted(stream.samples.items())
