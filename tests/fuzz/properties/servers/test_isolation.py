@@ -12,9 +12,6 @@ from fuzz.properties.registry import find
 from targets.http.case import Exchange, HttpCase, Intent
 from targets.http.locate import reference_target
 from targets.http.wire import json_message
-from targets.reference.server.front_end import FrontEnd
-from targets.reference.server.openai import routes
-from targets.reference.server.openai.inputs import token_lists
 
 
 def verdict(**body: Any) -> Verdict:
@@ -28,15 +25,6 @@ def verdict(**body: Any) -> Verdict:
         return bench.judge(case, [find("H11")])
     finally:
         bench.close()
-
-
-@pytest.fixture
-def last_prompt_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    def mistaken(front_end: FrontEnd, prompt: Any, param: str) -> list[tuple[int, ...]]:
-        found = token_lists(front_end, prompt, param)
-        return [found[-1]] * len(found)
-
-    monkeypatch.setattr(routes, "token_lists", mistaken)
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -19,9 +19,6 @@ from targets.http.locate import reference_target
 from targets.http.wire import json_message
 from targets.reference.model.batch import Batch, Floats
 from targets.reference.model.hashing import HashModel
-from targets.reference.server.front_end import FrontEnd
-from targets.reference.server.openai import routes
-from targets.reference.server.openai.inputs import token_lists
 
 
 @dataclass
@@ -46,15 +43,6 @@ def numbers(monkeypatch: pytest.MonkeyPatch) -> Numbers:
 
     monkeypatch.setattr(HashModel, "forward", rounded)
     return chosen
-
-
-@pytest.fixture
-def last_prompt_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    def mistaken(front_end: FrontEnd, prompt: Any, param: str) -> list[tuple[int, ...]]:
-        found = token_lists(front_end, prompt, param)
-        return [found[-1]] * len(found)
-
-    monkeypatch.setattr(routes, "token_lists", mistaken)
 
 
 @contextmanager
