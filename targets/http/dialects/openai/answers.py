@@ -140,11 +140,11 @@ def runners_up_of(found: Json, *, chat: bool) -> tuple[float | None, ...]:
     return tuple(_best_other(top, token) for top, token in zip(reported, found["tokens"], strict=True))
 
 
-def _named(entry: dict[str, Json]) -> dict[Json, Json]:
+def _named(entry: dict[str, Json]) -> dict[str, Json]:
     """The candidates of a token of a chat by their texts."""
     reported = entry.get("top_logprobs")
     candidates = [one for one in reported if isinstance(one, dict)] if isinstance(reported, list) else []
-    return {one.get("token"): one.get("logprob") for one in candidates}
+    return {one["token"]: one.get("logprob") for one in candidates if isinstance(one.get("token"), str)}
 
 
 def _best_other(candidates: Json, token: str) -> float | None:

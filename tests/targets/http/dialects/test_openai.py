@@ -159,15 +159,23 @@ def test_candidates_of_a_completion_that_do_not_fit_its_tokens_are_left_out() ->
     assert completion(tokens=["a"], token_logprobs=[-1.0], top_logprobs=None).choices[0].runners_up == ()
 
 
-def test_the_best_other_candidate_of_each_token_of_a_chat_is_read() -> None:
+def chat_scored(*candidates: Any) -> Answer:
     assert CHAT
-    candidates = [{"token": "a", "logprob": -1.0}, {"token": "x", "logprob": -2.0}]
-    scores = [{"token": "a", "logprob": -1.0, "top_logprobs": candidates}, {"token": "b", "logprob": -0.5}]
+    scores = [{"token": "a", "logprob": -1.0, "top_logprobs": list(candidates)}, {"token": "b", "logprob": -0.5}]
     choice = {
         "index": 0,
         "message": {"role": "assistant", "content": "ab"},
         "finish_reason": "stop",
         "logprobs": {"content": scores},
     }
-    answer = OPENAI.read_answer(CHAT, ENVELOPE | {"object": "chat.completion", "choices": [choice]})
+    return OPENAI.read_answer(CHAT, ENVELOPE | {"object": "chat.completion", "choices": [choice]})
+
+
+def test_the_best_other_candidate_of_each_token_of_a_chat_is_read() -> None:
+    answer = chat_scored({"token": "a", "logprob": -1.0}, {"token": "x", "logprob": -2.0})
     assert answer.choices[0].runners_up == (-2.0, None)
+
+
+def test_candidates_that_are_none_are_left_out() -> None:
+    answer = chat_scored(7, {"token": ["x"], "logprob": -2.0}, {"token": "y", "logprob": "much"}, {"logprob": -3.0})
+    assert answer.choices[0].runners_up == (None, None)
