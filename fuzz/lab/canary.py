@@ -64,9 +64,11 @@ def first_canary(server: Server) -> Canary:
 
 def _lead(server: Server, message: Message) -> float | None:
     endpoint = _endpoint_of(server, message)
-    body = canary_body(server.dialect, endpoint, server.api.limits) if endpoint else {}
-    scoring = asking_for_scores(server.dialect, server.family, endpoint, body) if endpoint else {}
-    if endpoint is None or not scoring:
+    if endpoint is None:
+        return None
+    body = canary_body(server.dialect, endpoint, server.api.limits)
+    scoring = asking_for_scores(server.dialect, server.family, endpoint, body)
+    if not scoring:
         return None
     reply = server.ask(json_message(endpoint.path, scoring, server.dialect.headers))
     answer = read_reply(server.dialect, endpoint, scoring, reply)

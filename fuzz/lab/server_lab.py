@@ -8,6 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
@@ -75,7 +76,6 @@ class HttpLab:
         self._waited = -1
         """Requests that had been sent when a trace was last waited for in vain."""
         self._canary = first_canary(server)
-        self._rounding: float | None = None
 
     def begin(self, case: HttpCase) -> None:
         """Take up a case: forget the last one and perform this one."""
@@ -163,12 +163,10 @@ class HttpLab:
             self._steady[key] = all(same_choices(first, one) for one in again)
         return self._steady[key]
 
-    @property
+    @cached_property
     def rounding(self) -> float:
         """How far a log-probability may move in company; measured when first asked for."""
-        if self._rounding is None:
-            self._rounding = rounding_of(self.server)
-        return self._rounding
+        return rounding_of(self.server)
 
     def plain(self, endpoint: Endpoint, body: dict[str, Json]) -> dict[str, Json]:
         """The body that asks for the answer at once."""

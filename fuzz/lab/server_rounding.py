@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, takewhile
 from typing import NamedTuple
 
-from fuzz.lab.server_answers import read_reply
+from fuzz.lab.server_answers import LOGPROB_TOLERANCE, read_reply
 from targets.http.case import Exchange, HttpCase
 from targets.http.client import perform, send
 from targets.http.dialects.fields import greedy, placed
@@ -20,7 +20,7 @@ from targets.http.reply import Reply
 from targets.http.server import Server
 from targets.http.wire import json_message
 
-FLOOR = 1e-3
+FLOOR = LOGPROB_TOLERANCE
 """Least bound on how far a log-probability may move; what summing float32 in another order does is far below."""
 CEILING = 0.25
 """Greatest bound: bfloat16 stays below it, and what is farther away is another answer."""
