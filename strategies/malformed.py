@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from string import Template
+from typing import NamedTuple
 
 from strategies.edge_values import MALFORMED, DefectValues
 from strategies.source import Source
@@ -20,17 +21,33 @@ ALWAYS = Defect(name="token-negative", field="prompt[0]", value="-1")
 TRIES = 4
 
 
+class BadValue(NamedTuple):
+    """A kind of defect and one of its values, as it stands in the dictionary."""
+
+    kind: DefectValues
+    value: str
+
+
+BAD_VALUES = tuple(BadValue(kind, value) for kind in DEFECTS for value in kind.values)
+
+
 def draw_defect(source: Source, request: Request, space: Space) -> Defect:
     """A proven defect for this request."""
     for _ in range(TRIES):
         kind = source.choice(DEFECTS)
         # Values made from the target's own numbers lie right behind a border.
         borders = [value for value in kind.values if "$" in value]
-        text = filled(source.choice(borders if borders and source.boolean(0.5) else kind.values), request, space)
-        defect = Defect(name=kind.name, field=placed(source, kind.field, request), value=text)
-        if prove(request, defect, space):
+        value = source.choice(borders if borders and source.boolean(0.5) else kind.values)
+        if (defect := defect_of(source, BadValue(kind, value), request, space)) is not None:
             return defect
     return ALWAYS
+
+
+def defect_of(source: Source, bad: BadValue, request: Request, space: Space) -> Defect | None:
+    """The value put into this request; None if it is documented as valid there."""
+    text = filled(bad.value, request, space)
+    defect = Defect(name=bad.kind.name, field=placed(source, bad.kind.field, request), value=text)
+    return defect if prove(request, defect, space) else None
 
 
 def prove(request: Request, defect: Defect, space: Space) -> tuple[Breach, ...]:

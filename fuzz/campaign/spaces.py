@@ -72,6 +72,12 @@ class TraceSpace:
         """The next case of the stage; None when all have been dealt."""
         return self.stage.next(generator)
 
+    def parts(self, case: Case) -> Iterator[Case]:
+        """The malformed requests of a trace, each alone among the others."""
+        from strategies.stage import parts_of
+
+        return parts_of(cast("Trace", case))
+
     def mutate(self, case: Case, generator: Random) -> Case:
         """An edited trace."""
         from strategies.mutate import mutate
@@ -209,6 +215,12 @@ class HttpCaseSpace:
     def deal(self, generator: Random) -> Case | None:
         """The next case of the stage; None when all have been dealt."""
         return self.stage.next(generator)
+
+    def parts(self, case: Case) -> Iterator[Case]:
+        """The requests of a case one by one."""
+        from strategies.http.deterministic import parts_of
+
+        return parts_of(cast("HttpCase", case))
 
     def mutate(self, case: Case, generator: Random) -> Case:
         """An edited case."""

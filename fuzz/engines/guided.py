@@ -12,7 +12,7 @@ from fuzz.engines.novelty import Features, Novelty
 from fuzz.engines.outbox import Outbox
 from fuzz.engines.schedule import Schedule, Seed
 from fuzz.engines.shares import Shares
-from fuzz.engines.stage import dealt
+from fuzz.engines.stage import dealt, parts_of
 from fuzz.engines.tally import survived
 from targets.codec import encode
 
@@ -30,7 +30,7 @@ def guided(harness: Harness, space: CaseSpace, plan: Plan) -> Iterator[Event]:
 class GuidedChooser:
     """Seeds first; then fresh cases, mutants and crossings, each by what it has brought, of the rarest cases.
 
-    A stage of the space is dealt in between.
+    A stage of the space is dealt in between; a case of it that failed is followed by its parts.
     """
 
     def __init__(self, space: CaseSpace, plan: Plan, novelty: Novelty) -> None:
@@ -39,7 +39,9 @@ class GuidedChooser:
         self._seeds = list(reversed(plan.seeds))
         self._schedule = Schedule(novelty.hits)
         self._shares = Shares(FLOORS)
+        self._parts: list[Case] = []
         self._way = ""
+        self._staged = False
         self._parent: Case | None = None
         self._energy = 0
         self._errors = 0
@@ -52,11 +54,13 @@ class GuidedChooser:
 
     def choose(self) -> Case:
         """The next case."""
-        if self._seeds:
-            self._way = ""
-            return self._seeds.pop()
+        self._way = ""
+        self._staged = False
+        for waiting in (self._seeds, self._parts):
+            if waiting:
+                return waiting.pop()
         if (staged := dealt(self._space, self._random)) is not None:
-            self._way = ""
+            self._staged = True
             return staged
         self._way = self._shares.choose(self._random) if self.corpus else "fresh"
         match self._way:
@@ -75,6 +79,8 @@ class GuidedChooser:
         elif len(features) and survived(trial):
             self._schedule.drift(trial.case, features, lambda: len(encode(trial.case)))
         if trial.failed:
+            if self._staged:
+                self._parts = parts_of(self._space, trial.case)
             self.outbox.failures.append(trial)
 
     def close(self) -> None:

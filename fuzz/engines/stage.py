@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 from fuzz.engines.model import Case, CaseSpace
@@ -17,6 +18,14 @@ class Deals(Protocol):
 
     def deal(self, generator: random.Random) -> Case | None:
         """The next case of the stage; None when all have been dealt."""
+
+    def parts(self, case: Case) -> Iterator[Case]:
+        """What shares a case of the stage, each by itself; nothing for a case of one part."""
+
+
+def parts_of(space: CaseSpace, case: Case) -> list[Case]:
+    """What is to be run when a case of the stage failed: one of its parts may have hidden what another would show."""
+    return list(space.parts(case)) if isinstance(space, Deals) else []
 
 
 def dealt(space: CaseSpace, generator: random.Random) -> Case | None:

@@ -1,6 +1,7 @@
-"""The deterministic stage: every kind of defect on every endpoint once, before chance repeats some and misses others.
+"""The deterministic stage: every kind of defect on every endpoint and every two options together, once.
 
-Chance draws a kind of which there are hundreds again and again before it has drawn each of them.
+Chance draws a kind of which there are hundreds again and again before it has drawn each of them. What surrounds a case
+costs more than a refusal, so several malformed requests share one.
 """
 
 from __future__ import annotations
@@ -9,13 +10,19 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple, TypeVar
 
+import msgspec
+
 from strategies.http.breaking import EDITS, Edit
 from strategies.http.breaking.fields import break_field
 from strategies.http.cases import case_of, draw_valid, judged
+from strategies.http.combinations import combined
 from strategies.http.space import HttpSpace
 from targets.http.case import Exchange, HttpCase
 
 T = TypeVar("T")
+
+TOGETHER = 4
+"""Malformed requests in a case."""
 
 _EDITS = tuple(edit for edit in dict.fromkeys(EDITS) if edit is not break_field)
 """Any value in any field is too much to be tried one by one; constraints have the telling values of each field."""
@@ -65,18 +72,23 @@ class PlannedSource:
 
 
 class DeterministicStage:
-    """Deals every step once, in an order of chance."""
+    """Deals every step once, several in a case, and every combination by itself; in an order of chance."""
 
     def __init__(self, space: HttpSpace) -> None:
         self._space = space
-        self._left: list[Step] | None = None
+        self._left: list[tuple[Step, ...] | Exchange] | None = None
 
     def next(self, random: Random) -> HttpCase | None:
         """The next case; None when all have been dealt."""
         if self._left is None:
-            self._left = list(steps(self._space))
+            broken = list(steps(self._space))
+            random.shuffle(broken)
+            self._left = [*_batched(broken, TOGETHER), *combined(self._space, random)]
             random.shuffle(self._left)
-        return case_at(self._space, self._left.pop()) if self._left else None
+        if not self._left:
+            return None
+        dealt = self._left.pop()
+        return case_of(self._space, dealt) if isinstance(dealt, Exchange) else case_at(self._space, *dealt)
 
 
 def steps(space: HttpSpace) -> Iterator[Step]:
@@ -90,9 +102,21 @@ def steps(space: HttpSpace) -> Iterator[Step]:
                 yield from _variations(space, first)
 
 
-def case_at(space: HttpSpace, step: Step) -> HttpCase:
-    """The case of a step; its intent is proven from its bytes, as for any other."""
-    return case_of(space, judged(space, _edited(space, step, PlannedSource(step.decisions))))
+def case_at(space: HttpSpace, *together: Step) -> HttpCase:
+    """The case of these steps, one after the other; their intents are proven from their bytes, as for any other."""
+    return case_of(space, *(judged(space, _edited(space, step, PlannedSource(step.decisions))) for step in together))
+
+
+def _batched(together: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
+    """So many at a time; the last ones may be fewer."""
+    return (tuple(together[start : start + size]) for start in range(0, len(together), size))
+
+
+def parts_of(case: HttpCase) -> Iterator[HttpCase]:
+    """The requests of a case one by one, if they only share it: one of them may hide what another does."""
+    timed = case.concurrent or any(one.hang_up is not None or one.reuse for one in case.exchanges)
+    if len(case.exchanges) > 1 and not timed:
+        yield from (msgspec.structs.replace(case, exchanges=(exchange,)) for exchange in case.exchanges)
 
 
 def _variations(space: HttpSpace, first: Step) -> Iterator[Step]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
@@ -52,11 +53,32 @@ def test_each_case_of_a_stage_is_dealt_once_in_between() -> None:
         def deal(self, generator: random.Random) -> Case | None:
             return self.left.pop() if self.left else None
 
+        def parts(self, case: Case) -> Iterator[Case]:
+            yield from ()
+
     harness, stage = ToyHarness(), list(Staged.left)
     run(harness, Plan(seed=1, executions=60), Staged())
     places = [harness.cases.index(case) for case in stage]
     assert len(set(places)) == len(stage) and max(places) > len(stage)
     assert len(harness.cases) == 60
+
+
+def test_a_case_of_the_stage_that_failed_is_followed_by_its_parts_which_are_not_divided_again() -> None:
+    class Staged(LetterSpace):
+        left: ClassVar = [Letters(LADDER)]
+
+        def deal(self, generator: random.Random) -> Case | None:
+            return self.left.pop() if self.left else None
+
+        def parts(self, case: Case) -> Iterator[Case]:
+            divided.append(case)
+            yield from (case, Letters((1, 2, 3, 4)))
+
+    harness, divided = ToyHarness(), list[Case]()
+    run(harness, Plan(seed=1, executions=60), Staged())
+    dealt = harness.cases.index(Letters(LADDER))
+    assert sorted(map(letters, harness.cases[dealt + 1 : dealt + 3])) == [(1, 2, 3, 4), LADDER]
+    assert divided == [Letters(LADDER)]
 
 
 def test_equal_seeds_choose_equal_cases() -> None:

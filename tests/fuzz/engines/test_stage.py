@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 from fuzz.engines.model import Case
-from fuzz.engines.stage import SHARE, dealt
+from fuzz.engines.stage import SHARE, dealt, parts_of
 from tests.fuzz.engines.toy import Letters, LetterSpace
 
 
@@ -13,6 +14,9 @@ class StagedSpace(LetterSpace):
 
     def deal(self, generator: random.Random) -> Case | None:
         return self.left.pop() if self.left else None
+
+    def parts(self, case: Case) -> Iterator[Case]:
+        yield case
 
 
 def test_a_space_without_a_stage_deals_nothing() -> None:
@@ -31,3 +35,8 @@ def test_nothing_comes_of_a_stage_that_is_at_its_end() -> None:
     cases = [case for case in (dealt(space, generator) for _ in range(50)) if case is not None]
     assert len(cases) == 3
     assert space.left == []
+
+
+def test_a_space_without_a_stage_has_no_parts() -> None:
+    assert parts_of(LetterSpace(), Letters((0, 0, 0, 0))) == []
+    assert parts_of(StagedSpace(1), Letters((0, 0, 0, 0))) == [Letters((0, 0, 0, 0))]
