@@ -1,7 +1,8 @@
-"""Cases beside a failing one: its requests by themselves and in company of their own kind.
+"""Cases beside a failing one: its requests by themselves, in company of their own kind, and answered in another way.
 
 What goes wrong between requests shows between those of a case, between a request and its repetition, and between the
-prompts of one request; which of these a case was found with is chance. Nothing else differs.
+prompts of one request; what goes wrong in an answer, in its stream and in the answer at once. Which of these a case was
+found with is chance. Nothing else differs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ COPIES = 3
 
 
 def neighbours(case: HttpCase, space: HttpSpace) -> Iterator[HttpCase]:
-    """Valid requests of the case and their variants, each alone, twice at once, and three times at once."""
+    """Valid requests of the case and their variants, each alone, twice at once, and three times at once.
+
+    Then what each asks for as a stream if it was answered at once, or the other way round.
+    """
     for exchange in case.exchanges:
         if exchange.intent is not Intent.VALID or space.dialect.endpoint(exchange.endpoint) not in space.generating:
             continue
@@ -34,6 +38,9 @@ def neighbours(case: HttpCase, space: HttpSpace) -> Iterator[HttpCase]:
             if holds(variant, space):
                 for copies in (1, 2, 3):
                     yield HttpCase(dialect=case.dialect, exchanges=(variant,) * copies, concurrent=copies > 1)
+        for variant in _told_otherwise(staying, space):
+            if holds(variant, space):
+                yield HttpCase(dialect=case.dialect, exchanges=(variant,))
 
 
 def _variants(exchange: Exchange) -> Iterator[Exchange]:
@@ -58,6 +65,20 @@ def _completions(exchange: Exchange, space: HttpSpace) -> Iterator[Exchange]:
             asked = {name: value for name, value in body.items() if name in known}
             moved = json_message(endpoint.path, asked | {"prompt": messages[-1]["content"]}, space.dialect.headers)
             yield msgspec.structs.replace(exchange, message=moved, endpoint=endpoint.name)
+
+
+def _told_otherwise(exchange: Exchange, space: HttpSpace) -> Iterator[Exchange]:
+    """As a stream, or at once with log-probabilities, which tell the tokens that the events of a stream are."""
+    body, endpoint = json_of(exchange.message), space.dialect.endpoint(exchange.endpoint)
+    if not isinstance(body, dict) or endpoint is None or not endpoint.can_stream:
+        return
+    plain = {name: value for name, value in body.items() if name != "stream_options"}
+    if not space.dialect.streams(endpoint, body):
+        yield with_json(exchange, plain | {"stream": True})
+        return
+    scores = space.dialect.scores.get(endpoint.kind, {})
+    fine = not scores.keys() & set(space.family.unsupported)
+    yield with_json(exchange, (scores if fine else {}) | plain | {"stream": False})
 
 
 def _single(prompt: Json) -> Json:

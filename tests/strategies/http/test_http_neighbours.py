@@ -1,4 +1,4 @@
-"""Beside a case lie its requests alone and in company of their own kind, and nothing else."""
+"""Beside a case lie its requests alone, in company of their own kind, and told otherwise; nothing else."""
 
 from __future__ import annotations
 
@@ -40,7 +40,18 @@ def test_a_request_lies_beside_itself_several_times_at_once_and_with_its_prompt_
         ([["hi"] * 3], False),
         ([["hi"] * 3] * 2, True),
         ([["hi"] * 3] * 3, True),
+        (["hi"], False),
     ]
+
+
+def test_a_stream_lies_beside_an_answer_at_once_and_that_with_log_probabilities_beside_a_stream() -> None:
+    def last(exchange: Exchange) -> dict[str, Any] | None:
+        *_, found = neighbours(HttpCase(dialect="openai", exchanges=(exchange,)), SPACE)
+        return json_of(found.exchanges[0].message)
+
+    at_once, stream = asking("hi"), asking("hi", stream=True, stream_options={"include_usage": True})
+    assert last(at_once) == json_of(asking("hi", stream=True).message)
+    assert last(stream) == json_of(asking("hi", stream=False, logprobs=2).message)
 
 
 @pytest.mark.parametrize(("prompt", "single"), [(["a", "b"], "a"), ([[5, 6], [7]], [5, 6])])
