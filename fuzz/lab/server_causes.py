@@ -44,6 +44,14 @@ def check_of(defect: HttpDefect) -> str:
     return next((kind for ending, kind in _KINDS.items() if defect.name.endswith(f"-{ending}")), defect.name)
 
 
+def unread(field: str) -> str:
+    """Cause of all that a server does which does not read a field: it takes bad values and does nothing with good ones.
+
+    A dotted path is one of its first field, of what lies among `options` the second.
+    """
+    return f"{field.removeprefix('options.').partition('.')[0]} is not read"
+
+
 class _Raised(NamedTuple):
     place: str
     message: str

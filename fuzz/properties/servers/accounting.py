@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from fuzz.lab.server_causes import unread
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.registration import server_property
@@ -99,9 +100,9 @@ def _choices(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:
     assert asked.body is not None
     expected = _expected_choices(asked)
     if expected is not None and len(answer.choices) != expected:
-        yield lab.violation(
-            "H29", "choice-count", f"{len(answer.choices)} choices came, {expected} were asked for", asked
-        )
+        message = f"{len(answer.choices)} choices came, {expected} were asked for"
+        alone = len(answer.choices) * (asked.body.get("n") or 1) == expected
+        yield lab.violation("H29", "choice-count", message, asked, cause=unread("n") if alone else "")
     limit = lookup(asked.body, lab.dialect.max_tokens_field)
     completion = answer.usage.completion if answer.usage else None
     # Ollama's -1 fills the context.

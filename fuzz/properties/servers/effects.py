@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fuzz.lab.server_answers import same_choices
+from fuzz.lab.server_causes import unread
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Violation
 from fuzz.properties.servers.accounting import STOP_KEPT, TOO_LONG
@@ -88,6 +89,7 @@ def _bias(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
                 "bias-ignored",
                 f"a bias of 100 on two tokens gives {texts[0]!r} both times",
                 _derived(lab, asked, ("logit_bias",), {"70": 100}),
+                cause=unread("logit_bias"),
             )
 
 
@@ -107,7 +109,7 @@ def _penalty(lab: HttpLab, asked: Asked) -> Iterator[Violation]:
     if all(two is not None and same_choices(one, two) for one, two in zip((plain, shared, alone), again, strict=True)):
         message = f"a frequency penalty of {-PENALTY} does not change {length} tokens that half of it changes together"
         message += " with half a presence penalty"
-        yield lab.violation("H31", "frequency-penalty-ignored", message, asked)
+        yield lab.violation("H31", "frequency-penalty-ignored", message, asked, cause=unread("frequency_penalty"))
 
 
 def _penalised(

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fuzz.lab.server_causes import check_of, only_place
+from fuzz.lab.server_causes import check_of, only_place, unread
 from fuzz.lab.server_lab import Asked, HttpLab
 from fuzz.properties.model import Cost, Violation
 from fuzz.properties.servers.answering import on_the_wire
@@ -65,9 +65,9 @@ def check_refusal(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             if not (defect.wire and status in (501, 505)):
                 yield lab.failed("H4", f"{name} gets {status}", asked)
         elif 200 <= status <= 299:
-            yield lab.violation(
-                "H4", f"accepted/{check_of(defect)}", f"{name} is accepted with {status}", asked, variant=name
-            )
+            check, message = check_of(defect), f"{name} is accepted with {status}"
+            cause = unread(defect.place) if check != name else ""
+            yield lab.violation("H4", f"accepted/{check}", message, asked, cause=cause, variant=name)
         elif name != "path-unknown" and not defect.wire:
             yield lab.violation("H4", f"status/{name}", f"{name} gets {status}, which is no client error", asked)
 

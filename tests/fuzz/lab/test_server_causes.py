@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fuzz.lab.server_causes import check_of, error_label, message_of, only_place, raised_in
+from fuzz.lab.server_causes import check_of, error_label, message_of, only_place, raised_in, unread
 from targets.http.case import HttpDefect
 from targets.http.reply import End, Reply
 
@@ -89,4 +89,14 @@ def test_a_missing_check_is_the_same_for_every_field() -> None:
         "wrong-type",
         "json-not-utf8",
         "empty",
+    ]
+
+
+def test_a_field_that_is_not_read_is_named_whatever_is_wrong_inside_it() -> None:
+    places = ("logit_bias.7x", "logit_bias", "options.seed", "messages.0.role")
+    assert [unread(place) for place in places] == [
+        "logit_bias is not read",
+        "logit_bias is not read",
+        "seed is not read",
+        "messages is not read",
     ]
