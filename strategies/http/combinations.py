@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from strategies.http.space import HttpSpace
+from strategies.http.valid import filling_of
 from strategies.pairs import rows_of_pairs
 from targets.http.case import Exchange
 from targets.http.dialects.model import ApiLimits, Endpoint, EndpointKind, Json
@@ -14,7 +15,7 @@ from targets.http.wire import json_message
 
 Part = dict[str, Json]
 Factor = tuple[Part, ...]
-"""What one option may say, as parts of a body; often the first says nothing."""
+"""What one option may say, as parts of a body; often the first says nothing. None leaves a field out."""
 
 _PLAIN, _OTHER, _ACCENTED = "hello", "1, 2, 3,", "été ✅"
 _FIRST_TOKEN = 3
@@ -37,7 +38,8 @@ def _body(space: HttpSpace, parts: list[Part]) -> Part:
     for part in parts:
         options = {**body.get("options", {}), **part.get("options", {})}
         body |= part | ({"options": options} if options else {})
-    return {name: value for name, value in body.items() if name not in space.family.unsupported}
+    left_out = space.family.unsupported
+    return {name: value for name, value in body.items() if value is not None and name not in left_out}
 
 
 def _values(name: str, *values: Json) -> Factor:
@@ -63,7 +65,7 @@ def _openai(space: HttpSpace, endpoint: Endpoint) -> tuple[Factor, ...]:
     limits = space.api.limits
     if endpoint.kind is EndpointKind.EMBED:
         return (_texts(space, "input"), _values("encoding_format", "float", "base64"))
-    drawn: list[Part] = [{"temperature": 0}, {"temperature": 1, "seed": 1}]
+    drawn: list[Part] = [{"temperature": 0}, {"temperature": 1, "seed": 0}]
     drawn += [
         {"temperature": 1, "seed": 42, "n": count}
         for count in sorted({min(2, limits.max_samples), limits.max_samples})
@@ -71,8 +73,8 @@ def _openai(space: HttpSpace, endpoint: Endpoint) -> tuple[Factor, ...]:
     ]
     complete = endpoint.kind is EndpointKind.COMPLETE
     top = (limits.vocab_size or 100) - 1
+    chats = (*_messages("system", "assistant"), *_without_limit(limits, "messages"))
     return (
-        _texts(space, "prompt") if complete else _messages("system", "assistant"),
         tuple(drawn),
         _always("max_tokens", *_counts(limits)),
         (*_STREAMS, *({"stream": True, "stream_options": {"include_usage": on}} for on in (True, False))),
@@ -82,6 +84,7 @@ def _openai(space: HttpSpace, endpoint: Endpoint) -> tuple[Factor, ...]:
         _values("top_p", 0.5, 1e-6),
         _values("presence_penalty", 1, -2),
         _values("frequency_penalty", 0.5, 2),
+        _texts(space, "prompt") if complete else chats,
     )
 
 
@@ -100,18 +103,19 @@ def _anthropic(space: HttpSpace, endpoint: Endpoint) -> tuple[Factor, ...]:
 
 
 def _ollama(space: HttpSpace, endpoint: Endpoint) -> tuple[Factor, ...]:
-    texts = (_PLAIN, _OTHER, _ACCENTED)
+    limits = space.api.limits
     complete = endpoint.kind is EndpointKind.COMPLETE
-    drawn = ({"temperature": 0}, {"temperature": 1, "seed": 1}, {"temperature": 1, "seed": 42})
+    chats = _messages("system", "assistant", in_parts=False)
+    drawn = ({"temperature": 0}, {"temperature": 1, "seed": 0}, {"temperature": 1, "seed": 42})
     return (
-        _always("prompt", *texts) if complete else _messages("system", "assistant", in_parts=False),
         _within(drawn),
-        _within(_always("num_predict", *_counts(space.api.limits))),
+        _within(_always("num_predict", *_counts(limits))),
         _STREAMS,
         _within(_values("top_k", 1, 5)),
         _within(_values("top_p", 0.5, 0.9)),
         _within(_values("stop", ["a"], ["abc", "ab", "b"])),
         _values("keep_alive", "5m", 60),
+        (*_always("prompt", _PLAIN, _OTHER, _ACCENTED), *_without_limit(limits, "prompt")) if complete else chats,
     )
 
 
@@ -137,6 +141,15 @@ def _messages(*roles: str, in_parts: bool = True) -> Factor:
     found += [[{"role": "user", "content": [{"type": "text", "text": _PLAIN}]}]] if in_parts else []
     found += [[{"role": role, "content": _OTHER}, user] for role in roles]
     return _always("messages", *found)
+
+
+def _without_limit(limits: ApiLimits, name: str) -> Factor:
+    """A prompt that nearly fills the context, and an answer that goes on to its end; where that is known."""
+    if limits.context_length is None:
+        return ()
+    if name == "prompt":
+        return ({"prompt": filling_of(limits), "options": {"num_predict": -1}},)
+    return ({"messages": [{"role": "user", "content": filling_of(limits)}], "max_tokens": None},)
 
 
 def _logprobs(limits: ApiLimits) -> Factor:

@@ -52,7 +52,7 @@ def _without_limit(source: Source, limits: ApiLimits) -> bool:
     return limits.context_length is not None and source.boolean(0.08)
 
 
-def _filling(limits: ApiLimits) -> str:
+def filling_of(limits: ApiLimits) -> str:
     """A prompt that leaves little room for the answer, so that one without a limit is soon at its end."""
     return ("abcdefghij" * _room(limits))[: _room(limits)]
 
@@ -75,7 +75,7 @@ def _openai(source: Source, space: HttpSpace, endpoint: Endpoint) -> dict[str, J
     body |= {"max_tokens": source.integer(1, limits.max_tokens), **_randomness(source, "seed", 2.0)}
     if endpoint.kind is EndpointKind.CHAT and _without_limit(source, limits):
         del body["max_tokens"]
-        body["messages"] = [{"role": "user", "content": _filling(limits)}]
+        body["messages"] = [{"role": "user", "content": filling_of(limits)}]
     rich = source.boolean(_RICH)
     body |= _some(source, _SHARED_OPTIONS | {"logit_bias": _biases(limits), "stop": _stops(limits)}, rich=rich)
     # Samples of prompts in a list are numbered and counted by both, so the two belong together.
@@ -119,7 +119,7 @@ def _ollama(source: Source, space: HttpSpace, endpoint: Endpoint) -> dict[str, J
     options = {"num_predict": source.integer(1, limits.max_tokens), **_randomness(source, "seed", 2.0)}
     if endpoint.kind is EndpointKind.COMPLETE and _without_limit(source, limits):
         options["num_predict"] = -1
-        body["prompt"] = _filling(limits)
+        body["prompt"] = filling_of(limits)
     body["options"] = options | _some(source, choices)
     return body | _some(source, {"stream": [True, False], "keep_alive": ["5m", 60], "format": [None]})
 

@@ -56,6 +56,17 @@ def test_options_of_the_ollama_dialect_meet_among_its_options() -> None:
     assert any({"seed", "top_k", "top_p", "stop"} <= set(body["options"]) for body in bodies(space, "generate"))
 
 
+def test_answers_without_a_limit_come_behind_a_prompt_that_leaves_little_room() -> None:
+    assert LIMITS.context_length is not None
+    unlimited = [body for body in bodies(OPENAI, "chat") if "max_tokens" not in body]
+    assert unlimited
+    assert all(len(body["messages"][0]["content"]) > LIMITS.context_length // 2 for body in unlimited)
+    ollama = HttpSpace(api=HttpApi(dialect="ollama", limits=LIMITS))
+    endless = [body for body in bodies(ollama, "generate") if body["options"]["num_predict"] == -1]
+    assert endless
+    assert all(len(body["prompt"]) > LIMITS.context_length // 2 for body in endless)
+
+
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))
 def test_what_a_server_does_not_support_is_left_out(dialect: str, family: str) -> None:
