@@ -30,7 +30,7 @@ def guided(harness: Harness, space: CaseSpace, plan: Plan) -> Iterator[Event]:
 class GuidedChooser:
     """Seeds first; then fresh cases, mutants and crossings, each by what it has brought, of the rarest cases.
 
-    A stage of the space is dealt in between; a case of it that failed is followed by its parts.
+    A stage of the space is dealt in between. A case of it that failed is told after its parts, which say more.
     """
 
     def __init__(self, space: CaseSpace, plan: Plan, novelty: Novelty) -> None:
@@ -40,6 +40,8 @@ class GuidedChooser:
         self._schedule = Schedule(novelty.hits)
         self._shares = Shares(FLOORS)
         self._parts: list[Case] = []
+        self._whole: Trial | None = None
+        """The failing trial that the parts are of."""
         self._way = ""
         self._staged = False
         self._parent: Case | None = None
@@ -56,9 +58,11 @@ class GuidedChooser:
         """The next case."""
         self._way = ""
         self._staged = False
-        for waiting in (self._seeds, self._parts):
-            if waiting:
-                return waiting.pop()
+        if self._seeds:
+            return self._seeds.pop()
+        if self._parts:
+            return self._parts.pop()
+        self._tell_whole()
         if (staged := dealt(self._space, self._random)) is not None:
             self._staged = True
             return staged
@@ -78,17 +82,23 @@ class GuidedChooser:
             self._schedule.add(Seed(trial.case, len(encode(trial.case))), features)
         elif len(features) and survived(trial):
             self._schedule.drift(trial.case, features, lambda: len(encode(trial.case)))
-        if trial.failed:
-            if self._staged:
-                self._parts = parts_of(self._space, trial.case)
+        if trial.failed and self._staged and (parts := parts_of(self._space, trial.case)):
+            self._parts, self._whole = parts, trial
+        elif trial.failed:
             self.outbox.failures.append(trial)
 
     def close(self) -> None:
-        """Say how many more errors there were."""
+        """Say what has not been said yet, and how many more errors there were."""
+        self._tell_whole()
         if self._errors > 1:
             self.outbox.notes.append(
                 f"{self._errors} mutations failed with errors of ours; fresh cases took their place"
             )
+
+    def _tell_whole(self) -> None:
+        if self._whole is not None:
+            self.outbox.failures.append(self._whole)
+            self._whole = None
 
     def _guarded(self, make: Callable[[], Case]) -> Case:
         try:

@@ -10,7 +10,17 @@ from fuzz.contain.outcome import Fate, Outcome
 from fuzz.engines.guided import guided
 from fuzz.engines.model import Case, Event, Failed, Finished, NewCoverage, Noted, Plan, Progress, Started
 from fuzz.properties.model import Verdict
-from tests.fuzz.engines.toy import LADDER, Letters, LetterSpace, ToyHarness, letters, rungs, top_is_a_violation
+from tests.fuzz.engines.toy import (
+    COMPLETED,
+    LADDER,
+    PASSED,
+    Letters,
+    LetterSpace,
+    ToyHarness,
+    letters,
+    rungs,
+    top_is_a_violation,
+)
 
 
 def run(harness: ToyHarness, plan: Plan, space: LetterSpace | None = None) -> list[Event]:
@@ -63,22 +73,50 @@ def test_each_case_of_a_stage_is_dealt_once_in_between() -> None:
     assert len(harness.cases) == 60
 
 
-def test_a_case_of_the_stage_that_failed_is_followed_by_its_parts_which_are_not_divided_again() -> None:
-    class Staged(LetterSpace):
-        left: ClassVar = [Letters(LADDER)]
+class Divided(LetterSpace):
+    """A stage of one case that fails, and its parts: one that fails, too, and one that does not."""
 
-        def deal(self, generator: random.Random) -> Case | None:
-            return self.left.pop() if self.left else None
+    def __init__(self) -> None:
+        self.left: list[Case] = [Letters((0, 0, 0, 1))]
+        self.divided: list[Case] = []
 
-        def parts(self, case: Case) -> Iterator[Case]:
-            divided.append(case)
-            yield from (case, Letters((1, 2, 3, 4)))
+    def deal(self, generator: random.Random) -> Case | None:
+        return self.left.pop() if self.left else None
 
-    harness, divided = ToyHarness(), list[Case]()
-    run(harness, Plan(seed=1, executions=60), Staged())
-    dealt = harness.cases.index(Letters(LADDER))
-    assert sorted(map(letters, harness.cases[dealt + 1 : dealt + 3])) == [(1, 2, 3, 4), LADDER]
-    assert divided == [Letters(LADDER)]
+    def parts(self, case: Case) -> Iterator[Case]:
+        self.divided.append(case)
+        yield from (Letters((0, 0, 0, 2)), Letters((0, 0, 0, 3)))
+
+
+def failing(*numbers: int) -> ToyHarness:
+    """A harness in which the cases of `Divided` with these numbers fail."""
+
+    def judge(case: Case) -> tuple[Outcome, Verdict | None]:
+        failed = letters(case) in [(0, 0, 0, number) for number in numbers]
+        return (Outcome(fate=Fate.CRASHED) if failed else COMPLETED), None if failed else PASSED
+
+    return ToyHarness(judge)
+
+
+def told(events: list[Event]) -> list[int]:
+    return [letters(LetterSpace().decode(event.case))[-1] for event in events if isinstance(event, Failed)]
+
+
+def test_a_case_of_the_stage_that_failed_is_told_after_its_parts_which_are_not_divided_again() -> None:
+    harness, space = failing(1, 2), Divided()
+    events = run(harness, Plan(seed=1, executions=60), space)
+    dealt = harness.cases.index(Letters((0, 0, 0, 1)))
+    assert sorted(letters(case)[-1] for case in harness.cases[dealt + 1 : dealt + 3]) == [2, 3]
+    assert told(events)[:2] == [2, 1]
+    assert space.divided == [Letters((0, 0, 0, 1))]
+
+
+def test_a_case_of_the_stage_is_told_even_if_none_of_its_parts_fails_or_there_is_no_time_for_them() -> None:
+    assert told(run(failing(1), Plan(seed=1, executions=60), Divided()))[0] == 1
+    harness = failing(1)
+    run(harness, Plan(seed=1, executions=60), Divided())
+    dealt = harness.cases.index(Letters((0, 0, 0, 1)))
+    assert told(run(failing(1, 2, 3), Plan(seed=1, executions=dealt + 1), Divided())) == [1]
 
 
 def test_equal_seeds_choose_equal_cases() -> None:
