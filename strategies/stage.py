@@ -35,9 +35,10 @@ Step = Callable[[Source, Space], Trace | None]
 
 
 class TraceStage:
-    """Deals, in an order of chance: every combination of options by itself, full block pools, batches of adapters,
+    """Deals its traces in an order of chance.
 
-    stop strings that come at once, and every bad value, several in a trace.
+    They are every combination of options by itself, full block pools, batches of adapters, stop strings that come at
+    once, and every bad value, several in a trace.
     """
 
     def __init__(self, space: Space) -> None:

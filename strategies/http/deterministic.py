@@ -29,7 +29,7 @@ _EDITS = tuple(edit for edit in dict.fromkeys(EDITS) if edit is not break_field)
 
 
 class Step(NamedTuple):
-    """One case of the stage: an edit of the simplest request to an endpoint, made with these decisions."""
+    """One request of the stage: an edit of the simplest one to an endpoint, made with these decisions."""
 
     edit: Edit
     endpoint: int

@@ -13,6 +13,7 @@ from targets.http.reply import End
 from targets.http.wire import bytes_of
 
 _DROPPED = (End.CLOSED, End.RESET, End.TRUNCATED, End.GARBAGE, End.TLS, End.REFUSED)
+CLOSING = (End.RESET, End.CLOSED)
 _LARGE = 256 * 1024
 """A server may close the connection on a body of this size before it has read all of it (RFC 9112, section 9.3)."""
 
@@ -23,6 +24,11 @@ def on_the_wire(asked: Asked) -> bool:
     framed = message.framing in (Framing.BARE, Framing.UNENDED)
     broken = asked.exchange.defect is not None and asked.exchange.defect.wire
     return bool(message.raw) or framed or broken or asked.exchange.half_close or asked.exchange.pace is not None
+
+
+def may_close(asked: Asked) -> bool:
+    """Whether closing the connection is an answer to it: the message is unusual, or too large to be read to its end."""
+    return on_the_wire(asked) or len(bytes_of(asked.exchange.message.body)) > _LARGE
 
 
 @server_property(
@@ -41,8 +47,8 @@ def check_answered(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
         if asked.exchange.hang_up is not None or on_the_wire(asked):
             continue
         lab.tally.looked += 1
-        large = len(bytes_of(asked.exchange.message.body)) > _LARGE and asked.reply.end in (End.RESET, End.CLOSED)
-        if asked.reply.end in _DROPPED and not large:
+        closed = asked.reply.end in CLOSING and may_close(asked)
+        if asked.reply.end in _DROPPED and not closed:
             detail = f" ({asked.reply.problem})" if asked.reply.problem else ""
             yield lab.broken("H1", asked.reply.end.value, f"the reply ended {asked.reply.end.value}{detail}", asked)
 
