@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,19 +70,28 @@ def confirm(bench: Bench, suspect: Suspect, *, further: bool) -> Confirmation:
 
 
 def simplest(
-    bench: Bench, shrunk: Shrunk, signature: str, codes: tuple[str, ...] | None, steady: Steady
+    bench: Bench,
+    shrunk: Shrunk,
+    signature: str,
+    codes: tuple[str, ...] | None,
+    steady: Steady,
+    *,
+    until: float = math.inf,
 ) -> tuple[Trial, Confirmation]:
     """The simplest trial of those that shrinking kept which always repeats; if none does, the one that did longest.
 
-    Once a case has shown the failure and then not, what leaves less to chance goes before what is simpler.
+    Once a case has shown the failure and then not, what leaves less to chance goes before what is simpler. When
+    `time.monotonic()` passes `until`, no further trial is looked at, and one is replayed as often as before shrinking.
     """
     best: tuple[Trial, Confirmation] | None = None
     for trial in _trials(bench, shrunk, signature, codes, steady):
-        confirmation = _always(bench, Suspect(trial, signature, codes), unsure=shrunk.unsure)
+        confirmation = _always(bench, Suspect(trial, signature, codes), unsure=shrunk.unsure, end=until)
         if not confirmation.flaky:
             return trial, confirmation
         if best is None or confirmation.rate > best[1].rate:
             best = trial, confirmation
+        if time.monotonic() > until:
+            break
     assert best is not None  # there is always what was begun with
     return best
 
@@ -97,12 +107,12 @@ def _trials(
         yield trial
 
 
-def _always(bench: Bench, suspect: Suspect, *, unsure: bool) -> Confirmation:
+def _always(bench: Bench, suspect: Suspect, *, unsure: bool, end: float) -> Confirmation:
     """Many replays, up to the first that does not show the failure."""
     if suspect.trial.outcome.fate is Fate.HUNG:
         return HUNG
     replays, patience = (REPLAYS_WHEN_UNSURE, REPLAYING_WHEN_UNSURE) if unsure else (REPLAYS, REPLAYING)
-    until = time.monotonic() + patience
+    until = min(time.monotonic() + patience, end)
     repeated = 0
     while repeated < replays and (repeated < CONFIRMATIONS or time.monotonic() < until):
         if not _repeats(bench, suspect, first=repeated == 0):

@@ -22,6 +22,8 @@ HANG_ATTEMPTS = 5
 """Runs with the full deadline after which a case that hung in haste is taken for slow: some hangs depend on timing."""
 SHRINKING = 15.0
 """Seconds that shrinking a finding may take."""
+CONFIRMING = 3.0
+"""Seconds of what is left that shrinking leaves for what follows it: replays, and a look at other findings."""
 BESIDE = 5.0
 """Seconds in which a finding is looked for beside earlier ones."""
 FLAKY_CASES = 12
@@ -96,14 +98,14 @@ class Triage:
         yield finding
         if not finding.confirmation.flaky:
             self.tries[finding.id] += 1  # on top of the confirmation: shrinking takes its time
-            finding = self._shrink(finding, trial, codes, soon(self.shrinking, until))
+            finding = self._shrink(finding, trial, codes, until)
         if not finding.confirmation.flaky:
-            yield self._absorb(finding)
+            yield self._absorb(finding, until)
             return
         if flaky is not None and flaky.id == finding.id:
             finding = self._keep(_steadier(flaky, finding))
         shown = self._shown(finding)
-        owner = self._beside(finding, shown) or self._explained(shown.case)
+        owner = self._beside(finding, shown, until) or self._explained(shown.case)
         yield self._merge(owner, finding, ()) if owner else finding
 
     def _confirmed(
@@ -121,8 +123,9 @@ class Triage:
     def _shrink(self, finding: Finding, trial: Trial, codes: tuple[str, ...] | None, until: float) -> Finding:
         signature = finding.signature
         start, codes = self._start(trial, signature, codes)
-        shrunk = shrink(start, signature, self.simplify, lambda case: self._hastily(case, codes), until=until)
-        smallest, confirmation = simplest(self.bench, shrunk, signature, codes, self.steady)
+        end = soon(self.shrinking, until - CONFIRMING)
+        shrunk = shrink(start, signature, self.simplify, lambda case: self._hastily(case, codes), until=end)
+        smallest, confirmation = simplest(self.bench, shrunk, signature, codes, self.steady, until=until)
         self.bench.renew()
         full = self.bench.judge(smallest.case, None)
         shown = kin(full, signature)
@@ -131,7 +134,7 @@ class Triage:
         owners = (self._owner(sign, sign) for sign in told)
         owner = next((found for found in owners if found not in (None, finding.id)), None)
         if owner is None:
-            owner = self._beside(finding, Shown(signature, codes, smallest.case))
+            owner = self._beside(finding, Shown(signature, codes, smallest.case), until)
         if owner is not None:
             return self._merge(owner, finding, shown)
         final = full if signature in shown else smallest
@@ -150,9 +153,9 @@ class Triage:
             )
         )
 
-    def _absorb(self, finding: Finding) -> Finding:
+    def _absorb(self, finding: Finding, end: float) -> Finding:
         """The finding, after flaky ones of the same bug were made part of it: it shows what they only hinted at."""
-        causes, until = set(finding.causes), time.monotonic() + BESIDE
+        causes, until = set(finding.causes), soon(BESIDE, end)
         for other in tuple(self.findings.values()):
             if other.confirmation.flaky and other.id != finding.id:
                 known = causes & set(other.causes) or self._explains(finding, self._shown(other).case, until)
@@ -160,11 +163,11 @@ class Triage:
                     finding = self._merge(finding.id, other, ())
         return finding
 
-    def _beside(self, finding: Finding, shown: Shown) -> str | None:
+    def _beside(self, finding: Finding, shown: Shown, end: float) -> str | None:
         """An earlier finding that shows beside this one, and this one beside it."""
         if finding.outcome.fate is Fate.HUNG:
             return None
-        until = time.monotonic() + BESIDE
+        until = soon(BESIDE, end)
         others = (one for one in self._sure() if one.id != finding.id)
         return next((one.id for one in others if self._is_one(shown, one, until)), None)
 

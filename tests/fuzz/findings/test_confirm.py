@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import msgspec
 
 from fuzz.contain.outcome import Fate, Outcome
 from fuzz.engines.model import Case, Trial
-from fuzz.findings.confirm import REPLAYS, REPLAYS_WHEN_UNSURE, simplest
+from fuzz.findings.confirm import CONFIRMATIONS, REPLAYS, REPLAYS_WHEN_UNSURE, simplest
 from fuzz.findings.model import Confirmation
 from fuzz.findings.shrink import Shrunk
 from fuzz.properties.model import Verdict, Violation
@@ -39,7 +40,7 @@ class Bench:
         del thorough
 
 
-def found(shows: dict[int, int], *trail: int, unsure: bool) -> tuple[Case, Confirmation]:
+def found(shows: dict[int, int], *trail: int, unsure: bool, until: float = math.inf) -> tuple[Case, Confirmation]:
     """What is taken of cases that shrinking kept; the steady form of a case is the number a hundred higher."""
     trials = tuple(Trial(Number(one), Outcome(fate=Fate.COMPLETED), None, None) for one in trail)
     shrunk = Shrunk(trials, executions=0, complete=True, unsure=unsure)
@@ -48,7 +49,7 @@ def found(shows: dict[int, int], *trail: int, unsure: bool) -> tuple[Case, Confi
         assert isinstance(case, Number)
         return Number(case.value + 100)
 
-    trial, confirmation = simplest(Bench(shows), shrunk, "P1/odd", None, steady)
+    trial, confirmation = simplest(Bench(shows), shrunk, "P1/odd", None, steady, until=until)
     return trial.case, confirmation
 
 
@@ -72,3 +73,9 @@ def test_once_unsure_the_steady_form_is_taken_and_replayed_more_often() -> None:
 
 def test_a_steady_form_that_does_not_fail_is_not_taken() -> None:
     assert found({101: 0}, 2, 1, unsure=True)[0] == Number(1)
+
+
+def test_when_time_is_up_a_case_is_replayed_as_often_as_before_shrinking_and_no_other_is_looked_at() -> None:
+    few = Confirmation(attempts=CONFIRMATIONS, repeated=CONFIRMATIONS)
+    assert found({}, 2, 1, unsure=False, until=0.0) == (Number(1), few)
+    assert found({1: 1}, 2, 1, unsure=False, until=0.0) == (Number(1), Confirmation(attempts=2, repeated=1))
