@@ -17,11 +17,12 @@ from typing import IO
 
 import msgspec
 
-from fuzz.campaign.events import Broken, Ended, JobEvent
+from fuzz.campaign.events import Advanced, Broken, Ended, JobEvent
 from fuzz.campaign.plan import CampaignPlan, JobPlan, Unit, slots
 from fuzz.campaign.state import CampaignState
 from fuzz.contain import system
 from fuzz.corpus.store import own_folder
+from fuzz.engines.model import Progress
 from fuzz.findings import store
 from targets.errors import UsageError
 
@@ -127,16 +128,20 @@ def _run_job(job: JobPlan, stopping: threading.Event) -> Iterator[JobEvent]:
     watch = threading.Thread(target=_keep_budget, args=(process, process.stdin, job.until, stopping), daemon=True)
     watch.start()
     ended = False
+    progress: Progress | None = None
     try:
         process.stdin.write(msgspec.json.encode(job) + b"\n")
         process.stdin.flush()
         for line in process.stdout:
             event = msgspec.json.decode(line, type=JobEvent)
             ended = ended or isinstance(event, Ended | Broken)
+            progress = event.progress if isinstance(event, Advanced) else progress
             yield event
         process.wait()
         if not ended and not stopping.is_set() and time.time() < job.until:
             yield Broken(message=_obituary(process.returncode, complaints.text()), ours=True)
+        elif not ended and progress is not None:
+            yield Ended(reason="ended amid a case", progress=progress)
     finally:
         _end_group(process)
 

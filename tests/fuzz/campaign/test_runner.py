@@ -31,6 +31,9 @@ class Faulty(MyExecutor):
         if FAULT == "hang" and len(prompt) > 8:
             while True:
                 pass
+        if FAULT == "late" and time.monotonic() > IMPORTED + 6.0:
+            while True:
+                pass
         if FAULT == "exit" and len(prompt) > 8:
             os._exit(0)
 
@@ -41,6 +44,7 @@ class Faulty(MyExecutor):
         return event
 
 FAULT = "%s"
+IMPORTED = time.monotonic()
 TARGET = replace(GOOD, name="faulty", open=lambda model: Faulty(model), modules=("faulty",))
 """
 
@@ -53,7 +57,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def campaign(project: Path, target: str, *, executions: int = 150, seconds: float = 60.0) -> CampaignState:
+def campaign(
+    project: Path, target: str, *, executions: int = 150, seconds: float = 60.0, deadline: float = 1.0
+) -> CampaignState:
     plan = CampaignPlan(
         units=(Unit(target=target, device="cpu", dtype="float32"),),
         seconds=seconds,
@@ -62,7 +68,7 @@ def campaign(project: Path, target: str, *, executions: int = 150, seconds: floa
         engine="guided",
         executions=executions,
         folder=str(project / "kept"),
-        deadline=1.0,
+        deadline=deadline,
     )
     return run_campaign(plan, lambda _state: None)
 
@@ -135,6 +141,14 @@ def test_the_corpus_carries_over_to_the_next_run(project: Path) -> None:
     assert before.described
     assert after.described
     assert after.described.corpus == before.described.corpus + len(kept)
+
+
+@pytest.mark.slow
+def test_a_job_that_is_ended_amid_a_case_is_no_longer_said_to_shrink(project: Path) -> None:
+    state = campaign(project, broken(project, "late"), executions=100_000, seconds=14.0, deadline=60.0)
+    (job,) = state.jobs.values()
+    assert (job.ended, job.triage) == ("ended amid a case", "")
+    assert job.progress is not None and job.progress.executions > 20
 
 
 def test_a_target_that_does_not_load_is_reported_with_its_error(project: Path) -> None:
