@@ -24,9 +24,9 @@ def differs(lab: HttpLab, asked: Asked, one: Choice, other: Choice, *, company: 
     if not found:
         return ""
     if found == "logprobs":
-        return difference(one, other, lab.rounding)
+        return found if all(difference(one, other, bound) for bound in lab.roundings()) else ""
     lead = _lead(lab, asked, one, other)
-    if not is_tie(lead, lab.rounding) or (lead is None and not company):
+    if (lead is None and not company) or not any(is_tie(lead, bound) for bound in lab.roundings()):
         return found
     if lead is None:
         lab.tally.compared -= 1

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fuzz.lab import server_lab
 from fuzz.lab.server_rounding import CEILING, FLOOR, rounding_of
 from fuzz.lab.servers import ServerBench
 from fuzz.properties.model import Verdict
@@ -91,9 +92,25 @@ SEVERAL = asking(prompt=["hi", "there", "you"])
 
 def test_near_ties_in_company_are_excused_and_counted(numbers: Numbers) -> None:
     numbers.scale, numbers.noise = 0.01, 0.02
-    found = judged("H11", SEVERAL)
-    assert found.violations == ()
-    assert found.excused > 0
+    # On a busy machine the prompts of a request may be answered one after the other, once or twice.
+    found = [judged("H11", SEVERAL) for _ in range(4)]
+    assert [one.violations for one in found] == [()] * len(found)
+    assert any(one.excused > 0 for one in found)
+
+
+def test_a_difference_counts_only_after_it_was_measured_several_times_how_the_server_rounds(
+    numbers: Numbers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers.scale, numbers.noise = 0.01, 0.02
+    measured: list[float] = []
+    monkeypatch.setattr(server_lab, "rounding_of", lambda _: measured.pop())
+    excused = 0
+    for _ in range(8):
+        measured[:] = [CEILING, FLOOR, FLOOR]
+        found = judged("H11", SEVERAL)
+        assert found.violations == ()
+        excused += found.excused
+    assert excused > 0
 
 
 def test_log_probabilities_that_move_as_the_server_rounds_are_excused(numbers: Numbers) -> None:
