@@ -68,6 +68,10 @@ def require_valid(request: Request, target: Target) -> None:
         raise RequestRejected(breach.field, breach.value, breach.allowed)
 
 
+OF_TOKENS = "tokens"
+"""The check of the prompt, of stop tokens and of tokens with a bias."""
+
+
 @dataclass(frozen=True)
 class Breach:
     """One way in which a request leaves the documented domain."""
@@ -75,6 +79,8 @@ class Breach:
     field: str
     value: object
     allowed: str
+    check: str = ""
+    """The check that refuses it, where several fields share one: a bug in that shows in each of them."""
 
     def __str__(self) -> str:
         return f"{self.field} = {self.value!r}, allowed: {self.allowed}"
@@ -137,7 +143,7 @@ def _prompt_breaches(request: Request, domain: Domain, limits: Limits) -> Iterat
         yield Breach("prompt", prompt, "at least one token id")
     for position, token in enumerate(prompt):
         if not is_token_id(token, limits):
-            yield Breach(f"prompt[{position}]", token, f"an integer in 0..{limits.vocab_size - 1}")
+            yield Breach(f"prompt[{position}]", token, f"an integer in 0..{limits.vocab_size - 1}", OF_TOKENS)
             return
     if request.adapter is not None and request.adapter not in limits.adapters:
         yield Breach("adapter", request.adapter, f"one of {', '.join(limits.adapters) or 'none'}")
@@ -156,11 +162,17 @@ def _number_breaches(sampling: SamplingParams, domain: Domain) -> Iterator[Breac
         integer = name in INTEGER_FIELDS
         bound = domain.bounds.get(name, Bound())
         if not within(value, bound, integer):
-            yield Breach(f"sampling.{name}", value, describe(bound, integer))
+            yield Breach(f"sampling.{name}", value, describe(bound, integer), _check_of_number(value))
     for name in ("include_stop", "ignore_eos"):
         value = getattr(sampling, name)
         if not isinstance(value, bool):
             yield Breach(f"sampling.{name}", value, "true or false")
+
+
+def _check_of_number(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "number"
+    return "" if math.isfinite(value) else "finite"
 
 
 def _collection_breaches(sampling: SamplingParams, domain: Domain, limits: Limits) -> Iterator[Breach]:
@@ -171,15 +183,17 @@ def _collection_breaches(sampling: SamplingParams, domain: Domain, limits: Limit
         yield Breach("sampling.stop", f"{len(stop)} entries", f"at most {domain.max_stop} entries")
     ids: Any = sampling.stop_token_ids
     if not isinstance(ids, tuple | list) or not all(is_token_id(token, limits) for token in ids):
-        yield Breach("sampling.stop_token_ids", ids, f"integers in 0..{limits.vocab_size - 1}")
+        yield Breach("sampling.stop_token_ids", ids, f"integers in 0..{limits.vocab_size - 1}", OF_TOKENS)
     bias: Any = sampling.logit_bias
     bound = domain.bounds.get("logit_bias", Bound())
     if not isinstance(bias, dict) or not all(is_token_id(token, limits) for token in bias):
-        yield Breach("sampling.logit_bias", bias, f"token ids in 0..{limits.vocab_size - 1} as keys")
+        yield Breach("sampling.logit_bias", bias, f"token ids in 0..{limits.vocab_size - 1} as keys", OF_TOKENS)
     elif len(bias) > domain.max_logit_bias:
         yield Breach("sampling.logit_bias", f"{len(bias)} entries", f"at most {domain.max_logit_bias} entries")
     elif not all(within(value, bound, integer=False) for value in bias.values()):
-        yield Breach("sampling.logit_bias", bias, f"{describe(bound, integer=False)} for every token id")
+        wrong = next(value for value in bias.values() if not within(value, bound, integer=False))
+        allowed = f"{describe(bound, integer=False)} for every token id"
+        yield Breach("sampling.logit_bias", bias, allowed, _check_of_number(wrong))
     schema: Any = sampling.json_schema
     if schema is not None and (wanted := why_not(schema)):
         yield Breach("sampling.json_schema", schema, wanted)
@@ -207,4 +221,4 @@ def _cross_breaches(request: Request, limits: Limits) -> Iterator[Breach]:
     for name in ("logprobs", "prompt_logprobs"):
         asked = getattr(sampling, name)
         if asked is not None and asked > limits.max_logprobs:
-            yield Breach(f"sampling.{name}", asked, f"at most {limits.max_logprobs}")
+            yield Breach(f"sampling.{name}", asked, f"at most {limits.max_logprobs}", "logprobs")

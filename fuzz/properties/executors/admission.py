@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 import msgspec
 
@@ -15,8 +16,8 @@ from fuzz.lab.tolerance import REPEAT
 from fuzz.properties.executors.boundaries import COLLECTIONS, neighbours
 from fuzz.properties.model import Cost, Evidence, Violation
 from fuzz.properties.registry import register
-from targets.contract import FinishReason, SamplingParams
-from targets.domain import FLOAT_FIELDS, INTEGER_FIELDS, NEUTRAL
+from targets.contract import FinishReason, KnobValue, Request, SamplingParams
+from targets.domain import FLOAT_FIELDS, INTEGER_FIELDS, NEUTRAL, Breach
 from targets.trace import Arrival, Defect, Trace
 
 
@@ -35,7 +36,7 @@ def invalid_is_refused(lab: Lab, case: Trace) -> Iterator[Violation]:
     refused = [answer for answer in lab.base.answers.values() if answer.breaches and answer.submitted is not None]
     for answer in refused:
         lab.tally.looked += 1
-        yield from _refusal("P4", answer)
+        yield from _refusal("P4", answer, partial(_accepted_beside, lab, case, answer))
     names = frozenset(name for name, answer in lab.base.answers.items() if answer.breaches)
     rest = without_arrivals(case, names)
     if names and rest.arrivals:
@@ -81,6 +82,17 @@ def boundary_neighbours(lab: Lab, case: Trace) -> Iterator[Violation]:
     fields = sorted({name for answer in lab.base.valid() for name in _used(answer.request.sampling)})
     if request is None or not fields:
         return
+    swept = _sweep(lab, request, fields, case.knobs)
+    for answer in swept.answers.values():
+        lab.tally.looked += 1
+        if answer.breaches:
+            yield from _refusal("P6", answer, partial(_accepted, swept, answer.breaches[0].field))
+        else:
+            yield from _service("P6", lab, swept, answer)
+
+
+def _sweep(lab: Lab, request: Request, fields: Iterable[str], knobs: Mapping[str, KnobValue]) -> Recording:
+    """Values beside the bounds of fields of `SamplingParams`, each in a request of its own with a prompt as this."""
     sampling = SamplingParams(temperature=1.0, seed=1, max_tokens=1)
     plain = msgspec.structs.replace(request, id="plain", prompt=request.prompt[-4:], sampling=sampling)
     arrivals = [
@@ -92,10 +104,24 @@ def boundary_neighbours(lab: Lab, case: Trace) -> Iterator[Violation]:
         if name in lab.domain.supported
         for text in neighbours(name, lab.domain, lab.limits)
     ]
-    swept = lab.record(Trace(arrivals=tuple(arrivals), knobs=case.knobs))
+    return lab.record(Trace(arrivals=tuple(arrivals), knobs=dict(knobs)))
+
+
+def _accepted(swept: Recording, field: str) -> Iterator[Breach]:
+    """What is wrong with the requests that were accepted with a bad value of this field."""
     for answer in swept.answers.values():
-        lab.tally.looked += 1
-        yield from _refusal("P6", answer) if answer.breaches else _service("P6", lab, swept, answer)
+        if answer.breaches and answer.breaches[0].field == field and answer.rejection is None:
+            yield answer.breaches[0]
+
+
+def _accepted_beside(lab: Lab, case: Trace, answer: Answer) -> Iterator[Breach]:
+    """The same of a request that was accepted, and of others with values beside the bounds of its field."""
+    breach = answer.breaches[0]
+    yield breach
+    sent = {arrival.request.id: arrival.request for arrival in case.arrivals}
+    request, name = sent.get(answer.request.id), breach.field.removeprefix("sampling.")
+    if request is not None and name in (*INTEGER_FIELDS, *FLOAT_FIELDS, *COLLECTIONS):
+        yield from _accepted(_sweep(lab, request, [name], case.knobs), breach.field)
 
 
 def _used(sampling: SamplingParams) -> Iterator[str]:
@@ -104,7 +130,8 @@ def _used(sampling: SamplingParams) -> Iterator[str]:
             yield name
 
 
-def _refusal(code: str, answer: Answer) -> Iterator[Violation]:
+def _refusal(code: str, answer: Answer, accepted: Callable[[], Iterator[Breach]]) -> Iterator[Violation]:
+    """What is wrong with how a bad value was refused; `accepted` are those of its field that were not."""
     name, breach = answer.request.id, answer.breaches[0]
     if answer.failure is not None:
         message = f"{breach} raised {answer.failure.error_type}: {answer.failure.message}"
@@ -113,8 +140,12 @@ def _refusal(code: str, answer: Answer) -> Iterator[Violation]:
         yield Violation(code=code, slug=slug, message=message, request_id=name, evidence=evidence, cause=slug)
     elif answer.rejection is None:
         slug = f"accepted-{_place(breach.field)}"
-        # P4 and P6 ask for one check of one field, so what both of them miss is one bug.
-        yield Violation(code=code, slug=slug, message=f"{breach}, but it was accepted", request_id=name, cause=slug)
+        # P4 and P6 ask for one check of one field, so what both of them miss is one bug. Where all that a field takes
+        # would be refused by a check that other fields share, that is the bug.
+        checks = {one.check for one in accepted()}
+        shared = checks.pop() if len(checks) == 1 else ""
+        cause = f"accepted/{shared}" if shared else slug
+        yield Violation(code=code, slug=slug, message=f"{breach}, but it was accepted", request_id=name, cause=cause)
     elif not answer.rejection.field or not answer.rejection.allowed:
         message = f"the refusal of {breach} does not say what is wrong and what is allowed: {answer.rejection}"
         yield Violation(code=code, slug="silent-refusal", message=message, request_id=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -139,3 +140,36 @@ def test_a_missing_check_of_a_field_is_one_cause_whichever_property_sees_it(
 
     for verdict in (invalid, neighbours):
         assert {found.cause for found in verdict.violations} == {"accepted-sampling.temperature"}
+
+
+def causes(trace: Any, *codes: str) -> set[str]:
+    verdict = judge(Lab(HASH, "cpu", "float32"), trace, [find(code) for code in codes])
+    return {found.cause for found in verdict.violations}
+
+
+def test_nan_that_passes_in_several_fields_is_one_cause(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any
+) -> None:
+    check = admission._check_number
+
+    def mistaken(name: str, value: Any, *bounds: Any, **options: Any) -> None:
+        if not (isinstance(value, float) and math.isnan(value)):
+            check(name, value, *bounds, **options)
+
+    monkeypatch.setattr(admission, "_check_number", mistaken)
+    defect = Defect(name="temperature-nan", field="sampling.temperature", value="nan")
+    assert causes(make_trace(Arrival(request=make_request(), defect=defect)), "P4") == {"accepted/finite"}
+    assert causes(make_trace(make_request(temperature=1.0, seed=3, top_p=0.5)), "P6") == {"accepted/finite"}
+
+
+def test_a_token_that_passes_in_several_fields_is_one_cause(
+    monkeypatch: pytest.MonkeyPatch, make_request: Any, make_trace: Any
+) -> None:
+    monkeypatch.setattr(admission, "_check_token", lambda *_arguments: None)
+    defects = (
+        Defect(name="token-negative", field="prompt[0]", value="-1"),
+        Defect(name="stop-token-negative", field="sampling.stop_token_ids", value="(-1,)"),
+    )
+    for defect in defects:
+        assert "accepted/tokens" in causes(make_trace(Arrival(request=make_request(), defect=defect)), "P4")
+    assert causes(make_trace(make_request(stop_token_ids=(5,))), "P6") == {"accepted/tokens"}
