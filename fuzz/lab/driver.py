@@ -91,11 +91,13 @@ class Driver:
 
     def run(self, watched: str = "") -> Recording:
         """Run to the end, to the first exception, or to the step bound; then close the executor."""
-        opened = closed = None
+        opened = closed = stalled = None
         try:
             opened = self._resources()
             if self._play():
                 closed = self._resources()
+            elif self._stuck:
+                stalled = self._resources()
         except _Stop:
             pass  # the failure is recorded; the executor's state means nothing any more
         self.passed = dict(self._points())
@@ -111,6 +113,7 @@ class Driver:
             strays=tuple(self._strays),
             opened=opened,
             closed=closed,
+            stalled=stalled,
             overdrawn=self._overdrawn,
             watched=watched,
         )

@@ -129,6 +129,8 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """Accounting before the first request."""
     closed: Resources | None = None
     """Accounting at idle after the last request; None if it never became idle."""
+    stalled: Resources | None = None
+    """Accounting when it was stuck; None if it was not."""
     overdrawn: Resources | None = None
     """The first accounting between two steps that cannot be: negative, more than the total, or too many that run."""
     watched: str = ""

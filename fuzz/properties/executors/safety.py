@@ -15,7 +15,7 @@ from fuzz.lab.tolerance import BATCH
 from fuzz.properties.model import Cost, Evidence, Violation
 from fuzz.properties.registry import register
 from targets.codec import encode
-from targets.contract import FinishReason, ReportsResources, Request, SamplingParams, TokenLogprobs
+from targets.contract import FinishReason, ReportsResources, Request, Resources, SamplingParams, TokenLogprobs
 from targets.trace import MAX_STEP, Arrival, Trace, with_defect
 
 STARVED_STEPS = 3
@@ -23,6 +23,7 @@ STARVED_STEPS = 3
 CANARY_TOKENS = 4
 CANARIES = ("canary-1", "canary-2")
 STACK_LINES = 12
+LOST = "blocks-lost"
 AFTER_END = "an event after the end"
 """Cause of both signs of it: what comes late may be terminal as well."""
 
@@ -198,7 +199,11 @@ def unended(recording: Recording) -> Iterator[Violation]:
     evidence |= {"unfinished": [*waiting], "steps": recording.steps}
     if recording.stuck:
         message = f"a step returned nothing although {', '.join(waiting)} had not ended"
-        yield Violation(code="P2", slug="stuck", message=message, request_id=waiting[0], evidence=evidence)
+        now, cause = recording.stalled, ""
+        if now is not None and not now.running and (missing := _missing(now)) > 0:
+            message += f"; nothing runs, and {missing} of {now.total_blocks} blocks are neither free nor cached"
+            cause = f"P12/{LOST}"
+        yield Violation(code="P2", slug="stuck", message=message, request_id=waiting[0], evidence=evidence, cause=cause)
     elif recording.exhausted:
         message = f"{', '.join(waiting)} had not ended after {recording.steps} steps (bound {recording.bound})"
         yield Violation(code="P2", slug="endless", message=message, request_id=waiting[0], evidence=evidence)
@@ -304,11 +309,16 @@ def lost_blocks(recording: Recording) -> Iterator[Violation]:
     if now.running or now.waiting:
         message = f"at idle {now.running} requests are running and {now.waiting} waiting"
         yield Violation(code="P12", slug="not-idle", message=message, evidence=evidence)
-    missing = now.total_blocks - now.free_blocks - now.cached_blocks
+    missing = _missing(now)
     if missing or now.total_blocks != before.total_blocks:
-        slug = "blocks-lost" if missing > 0 else "blocks-gained"
+        slug = LOST if missing > 0 else "blocks-gained"
         message = f"at idle {missing} of {before.total_blocks} blocks are neither free nor cached"
         yield Violation(code="P12", slug=slug, message=message, evidence=evidence)
+
+
+def _missing(now: Resources) -> int:
+    """Blocks that are neither free nor cached."""
+    return now.total_blocks - now.free_blocks - now.cached_blocks
 
 
 def _knobs(recording: Recording) -> dict[str, Evidence]:

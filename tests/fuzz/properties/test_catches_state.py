@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fuzz.lab.recording import Answer, Recording, Sample
-from fuzz.properties.executors.safety import AFTER_END, starvation, wrong_endings
-from targets.contract import Output, Request, RequestRejected
+from fuzz.properties.executors.safety import AFTER_END, starvation, unended, wrong_endings
+from targets.contract import Output, Request, RequestRejected, Resources
 from targets.reference import executor as engine
 from targets.reference.executor import ReferenceExecutor
 from targets.reference.memory import prefix_cache
@@ -347,3 +347,18 @@ def test_p36_sees_a_read_of_a_freed_block(
     trace = make_trace(make_request("a", max_tokens=8, ignore_eos=True), make_request("b", OTHER))
 
     assert "P36/tokens-differ" in signatures(trace, "P36")
+
+
+@pytest.mark.parametrize(("free", "running", "cause"), [(3, 0, "P12/blocks-lost"), (8, 0, ""), (3, 1, "")])
+def test_a_run_that_is_stuck_since_blocks_are_lost_has_that_as_its_cause(
+    make_request: Any, make_trace: Any, free: int, running: int, cause: str
+) -> None:
+    request = make_request("a")
+    stalled = Resources(total_blocks=10, free_blocks=free, cached_blocks=2, running=running, waiting=1)
+    answers = {"a": Answer(request=request, submitted=0, samples=(Sample(index=0),))}
+    recording = Recording(trace=make_trace(request), answers=answers, stuck=True, stalled=stalled)
+
+    (violation,) = unended(recording)
+
+    assert (violation.signature, violation.cause) == ("P2/stuck", cause)
+    assert ("5 of 10 blocks" in violation.message) == bool(cause)
