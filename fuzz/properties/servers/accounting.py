@@ -19,6 +19,8 @@ STOP_KEPT = "answer stop-kept"
 """Cause of all violations by a text that goes on to its stop string, or past it."""
 TOO_LONG = "answer too-long"
 """Cause of all violations by more tokens than were asked for."""
+TOO_FEW = "answer too-few-tokens"
+"""Cause of all violations by fewer tokens than were counted."""
 
 
 @server_property(
@@ -61,10 +63,12 @@ def check_logprobs(lab: HttpLab, case: HttpCase) -> Iterator[Violation]:
             lab.tally.looked += 1
             if any(number > -_FEWEST_LOGPROBS for number in choice.logprobs):
                 yield lab.violation("H28", "positive", f"a log-probability is {max(choice.logprobs)}", asked)
-            alone = answer is not None and len(answer.choices) == 1 and answer.usage is not None
-            if alone and answer and answer.usage and answer.usage.completion != len(choice.tokens):
-                message = f"{len(choice.tokens)} log-probabilities for {answer.usage.completion} tokens"
-                yield lab.violation("H28", "count", message, asked)
+            usage = answer.usage if answer is not None and len(answer.choices) == 1 else None
+            counted = usage.completion if usage is not None else None
+            if counted is not None and counted != len(choice.tokens):
+                message = f"{len(choice.tokens)} log-probabilities for {counted} tokens"
+                cause = TOO_FEW if counted > len(choice.tokens) else ""
+                yield lab.violation("H28", "count", message, asked, cause=cause)
             if problem := misplaced(choice):
                 yield lab.violation("H28", "offset", problem, asked)
 
@@ -113,9 +117,8 @@ def _choices(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:
         [first, *others] = answer.choices
         cut = not others and first.finish == lab.dialect.length_finish
         if cut and completion != limit:
-            yield lab.violation(
-                "H29", "finish-length", f"cut off for length after {completion} of {limit} tokens", asked
-            )
+            message = f"cut off for length after {completion} of {limit} tokens"
+            yield lab.violation("H29", "finish-length", message, asked, cause=TOO_FEW)
         yield from _each(lab, asked, answer, limit) if others and not _echo(asked) else ()
     yield from _stops(lab, asked, answer)
 
@@ -128,7 +131,7 @@ def _each(lab: HttpLab, asked: Asked, answer: Answer, limit: int) -> Iterator[Vi
             yield lab.violation("H29", "max-tokens", message, asked, cause=TOO_LONG)
         elif count < limit and choice.finish == lab.dialect.length_finish:
             message = f"choice {number} is cut off for length after {count} of {limit} tokens"
-            yield lab.violation("H29", "finish-length", message, asked)
+            yield lab.violation("H29", "finish-length", message, asked, cause=TOO_FEW)
 
 
 def _stops(lab: HttpLab, asked: Asked, answer: Answer) -> Iterator[Violation]:
