@@ -172,7 +172,7 @@ def _number_breaches(sampling: SamplingParams, domain: Domain) -> Iterator[Breac
 def _check_of_number(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "number"
-    return "" if math.isfinite(value) else "finite"
+    return "finite" if isinstance(value, float) and not math.isfinite(value) else ""
 
 
 def _collection_breaches(sampling: SamplingParams, domain: Domain, limits: Limits) -> Iterator[Breach]:

@@ -104,3 +104,23 @@ ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max
 @given(st.dictionaries(st.sampled_from(SamplingParams.__struct_fields__), ANYTHING), ANYTHING)
 def test_values_of_any_type_are_judged_without_an_exception(sampling: dict[str, Any], prompt: Any) -> None:
     judged(prompt, **sampling)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "check"),
+    [
+        ("top_p", float("nan"), "finite"),
+        ("temperature", "1", "number"),
+        ("top_k", True, "number"),
+        pytest.param("top_k", -(10**400), "", id="huge"),
+        ("stop_token_ids", (-1,), "tokens"),
+        ("logit_bias", {-1: 1.0}, "tokens"),
+        ("logit_bias", {1: float("inf")}, "finite"),
+        pytest.param("prompt_logprobs", 10**400, "logprobs", id="huge-logprobs"),
+    ],
+)
+def test_a_breach_names_the_check_that_several_fields_share(field: str, value: object, check: str) -> None:
+    params = msgspec.structs.replace(SamplingParams(temperature=1.0), **{field: value})
+    request = Request(id="a", prompt=(1,), sampling=params)
+    (breach,) = breaches(request, DEFAULT_DOMAIN, LIMITS)
+    assert (breach.field, breach.check) == (f"sampling.{field}", check)

@@ -28,8 +28,6 @@ from targets.http.dialects import DIALECTS
 from targets.http.dialects.model import ApiLimits, Json
 from targets.http.mock import Injection, MockScript, Reply
 from targets.http.mock.server import MockServer, mock_app
-from targets.http.reply import End
-from targets.http.reply import Reply as Answered
 from targets.http.server import Server
 from targets.http.wire import json_message
 from targets.reference.server.run import running
@@ -386,17 +384,6 @@ def test_a_refusal_that_depends_on_the_stream_is_named(bench: Bench) -> None:
 
     bench.spoiling.status = accept
     assert bench.kinds("openai", bad("openai", temperature=3), only="H43") == {"H43/class-differs/out-of-range"}
-
-
-def test_a_stream_that_is_refused_by_closing_is_named_unless_that_is_an_answer(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(HttpLab, "send", lambda _lab, _exchange: Answered(end=End.CLOSED))
-    ordinary = bad("openai", temperature=3)
-    assert bench.kinds("openai", ordinary, only="H43") == {"H43/closed"}
-    large = bad("openai", temperature=3, user="u" * 300_000)
-    for exchange in (msgspec.structs.replace(ordinary, half_close=True), large):
-        assert bench.kinds("openai", exchange, only="H43") == set()
 
 
 def test_secrets_of_the_client_are_in_no_violation(bench: Bench) -> None:
