@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fuzz.lab.server_answers import canary_body, read_reply
-from fuzz.lab.server_rounding import asking_for_scores, leads_of, least_of
+from fuzz.lab.server_rounding import leads_of, least_of
 from targets.errors import UsageError
 from targets.http.address import redact
 from targets.http.case import Message
+from targets.http.dialects.fields import asking_for_scores
 from targets.http.dialects.model import ApiLimits, Endpoint
 from targets.http.locate import model_name
 from targets.http.reply import End, Reply

@@ -13,9 +13,8 @@ from typing import NamedTuple
 from fuzz.lab.server_answers import LOGPROB_TOLERANCE, read_reply
 from targets.http.case import Exchange, HttpCase
 from targets.http.client import perform, send
-from targets.http.dialects.fields import greedy, placed
-from targets.http.dialects.model import Choice, Dialect, Endpoint, EndpointKind, Json
-from targets.http.families import Family
+from targets.http.dialects.fields import asking_for_scores, greedy, placed
+from targets.http.dialects.model import Choice, Endpoint, EndpointKind, Json
 from targets.http.reply import Reply
 from targets.http.server import Server
 from targets.http.wire import json_message
@@ -51,12 +50,6 @@ def rounding_of(server: Server) -> float:
         if distance <= CEILING
     ]
     return min(CEILING, max(FLOOR, SAFETY * max(moved, default=0.0)))
-
-
-def asking_for_scores(dialect: Dialect, family: Family, endpoint: Endpoint, body: dict[str, Json]) -> dict[str, Json]:
-    """The body asking for the two best log-probabilities of each token; empty where a server reports none."""
-    fields = dialect.scores.get(endpoint.kind, {})
-    return body | fields if fields and not fields.keys() & set(family.unsupported) else {}
 
 
 def lead_where_they_part(scored: Choice, one: Choice, other: Choice) -> float | None:

@@ -16,6 +16,7 @@ from strategies.http.breaking.editing import json_of, with_json
 from strategies.http.shrink import holds
 from strategies.http.space import HttpSpace
 from targets.http.case import Exchange, HttpCase, Intent
+from targets.http.dialects.fields import asking_for_scores
 from targets.http.dialects.model import EndpointKind, Json
 from targets.http.wire import json_message
 
@@ -76,9 +77,8 @@ def _told_otherwise(exchange: Exchange, space: HttpSpace) -> Iterator[Exchange]:
     if not space.dialect.streams(endpoint, body):
         yield with_json(exchange, plain | {"stream": True})
         return
-    scores = space.dialect.scores.get(endpoint.kind, {})
-    fine = not scores.keys() & set(space.family.unsupported)
-    yield with_json(exchange, (scores if fine else {}) | plain | {"stream": False})
+    scores = asking_for_scores(space.dialect, space.family, endpoint, {})
+    yield with_json(exchange, scores | plain | {"stream": False})
 
 
 def _single(prompt: Json) -> Json:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -36,7 +35,7 @@ def invalid_is_refused(lab: Lab, case: Trace) -> Iterator[Violation]:
     refused = [answer for answer in lab.base.answers.values() if answer.breaches and answer.submitted is not None]
     for answer in refused:
         lab.tally.looked += 1
-        yield from _refusal("P4", answer, partial(_accepted_beside, lab, case, answer))
+        yield from _refusal("P4", answer, _accepted_beside(lab, case, answer))
     names = frozenset(name for name, answer in lab.base.answers.items() if answer.breaches)
     rest = without_arrivals(case, names)
     if names and rest.arrivals:
@@ -86,7 +85,7 @@ def boundary_neighbours(lab: Lab, case: Trace) -> Iterator[Violation]:
     for answer in swept.answers.values():
         lab.tally.looked += 1
         if answer.breaches:
-            yield from _refusal("P6", answer, partial(_accepted, swept, answer.breaches[0].field))
+            yield from _refusal("P6", answer, _accepted(swept, answer.breaches[0].field))
         else:
             yield from _service("P6", lab, swept, answer)
 
@@ -130,8 +129,8 @@ def _used(sampling: SamplingParams) -> Iterator[str]:
             yield name
 
 
-def _refusal(code: str, answer: Answer, accepted: Callable[[], Iterator[Breach]]) -> Iterator[Violation]:
-    """What is wrong with how a bad value was refused; `accepted` are those of its field that were not."""
+def _refusal(code: str, answer: Answer, accepted: Iterator[Breach]) -> Iterator[Violation]:
+    """What is wrong with how a bad value was refused; `accepted` finds those of its field that were not, if asked."""
     name, breach = answer.request.id, answer.breaches[0]
     if answer.failure is not None:
         message = f"{breach} raised {answer.failure.error_type}: {answer.failure.message}"
@@ -142,7 +141,7 @@ def _refusal(code: str, answer: Answer, accepted: Callable[[], Iterator[Breach]]
         slug = f"accepted-{_place(breach.field)}"
         # P4 and P6 ask for one check of one field, so what both of them miss is one bug. Where all that a field takes
         # would be refused by a check that other fields share, that is the bug.
-        checks = {one.check for one in accepted()}
+        checks = {one.check for one in accepted}
         shared = checks.pop() if len(checks) == 1 else ""
         cause = f"accepted/{shared}" if shared else slug
         yield Violation(code=code, slug=slug, message=f"{breach}, but it was accepted", request_id=name, cause=cause)

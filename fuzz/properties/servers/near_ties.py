@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fuzz.lab.server_answers import difference
 from fuzz.lab.server_lab import Asked, HttpLab
-from fuzz.lab.server_rounding import asking_for_scores, is_tie, lead_where_they_part
-from targets.http.dialects.fields import is_greedy
+from fuzz.lab.server_rounding import is_tie, lead_where_they_part
+from targets.http.dialects.fields import asking_for_scores, is_greedy
 from targets.http.dialects.model import Choice, Dialect, Json
 
 RESHAPING = ("frequency_penalty", "presence_penalty", "logit_bias", "response_format")

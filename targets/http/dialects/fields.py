@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from targets.http.dialects.model import Dialect, Json
+from targets.http.dialects.model import Dialect, Endpoint, Json
+from targets.http.families import Family
 
 
 def lookup(body: Json, path: tuple[str, ...]) -> Json:
@@ -36,6 +37,12 @@ def is_greedy(dialect: Dialect, body: Json) -> bool:
 def is_repeatable(dialect: Dialect, body: Json) -> bool:
     """Whether a request is greedy, or has a seed where the dialect knows seeds."""
     return is_greedy(dialect, body) or (dialect.seed_field is not None and lookup(body, dialect.seed_field) is not None)
+
+
+def asking_for_scores(dialect: Dialect, family: Family, endpoint: Endpoint, body: dict[str, Json]) -> dict[str, Json]:
+    """The body asking for the two best log-probabilities of each token; empty where a server reports none."""
+    fields = dialect.scores.get(endpoint.kind, {})
+    return body | fields if fields and not fields.keys() & set(family.unsupported) else {}
 
 
 def prompts_of(body: dict[str, Json]) -> list[Json]:
